@@ -1,1 +1,32 @@
-//! (to be written)
+//! The edges of ordain: every port as a numbered contract, one error, and (with the feature
+//! `contract`) a suite of named tests, one per promise, that every adapter passes.
+
+mod announcements;
+mod clock;
+mod commits;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod crash_marks;
+mod dead_letters;
+mod error;
+mod feed;
+mod log;
+mod outcomes;
+mod replies;
+mod snapshots;
+mod views;
+
+pub use announcements::{Announced, Announcements};
+pub use clock::{Clock, SystemClock};
+pub use commits::{Commits, Inserted, Load, Stop};
+pub use crash_marks::CrashMarks;
+pub use dead_letters::{DeadLetter, DeadLetters, LetterId};
+pub use error::{Action, Error};
+pub use feed::{Content, Damaged, Feed, Input, Lane, Record};
+pub use log::{
+    CommandLog, Delivered, Delivery, DeliveryPromise, EventLog, NotAccepted, Position, Published,
+};
+pub use outcomes::Outcomes;
+pub use replies::{Answer, Replies, Reply, ReplySender, ReplySink};
+pub use snapshots::Snapshots;
+pub use views::{Mark, Row, RowList, RowWrite, ViewStore};

@@ -1,0 +1,137 @@
+//! The two logs: commands in, events out. Partitioned by aggregate, durable on acknowledgement.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use ordain_model::{AggregateKey, Command, Commit, Event, RequestId, Timestamp};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::Error;
+
+/// Where a record stands in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position {
+    /// The partition.
+    pub partition: u32,
+    /// The offset in the partition, from 0.
+    pub offset: u64,
+}
+
+/// The log `requests`, as the API sees it.
+///
+/// # Contract
+/// 1. An acknowledged command is durable: it is read by the lane of its partition exactly once
+///    between two saved progresses, also after a restart.
+/// 2. All commands of one aggregate appended through one process, each after the acknowledgement
+///    of the one before, stand in one partition in that order, as long as the partition count
+///    stays. After it was raised, an aggregate may be in another partition.
+/// 3. A refused or `NotDelivered` command is certainly not in the log and never will be.
+/// 4. A record that a lane reads is durable.
+/// 5. `ends` is at or above the end that any command acknowledged before the call has made, and
+///    `progress` at or above what any member had saved before the call.
+#[async_trait]
+pub trait CommandLog: Send + Sync {
+    /// Enqueues a command. Does not wait; the delivery tells what became of it.
+    ///
+    /// # Errors
+    /// It was not enqueued and never will be in the log: full, no space, or shutting down.
+    fn append(&self, command: Command) -> Result<Delivery, NotAccepted>;
+
+    /// The end of every partition: one above the highest offset there is; 0 when empty.
+    async fn ends(&self) -> Result<Vec<u64>, Error>;
+
+    /// The saved progress of the workers' group in every partition: the offset below which all is
+    /// done; `None` where nothing was ever saved.
+    async fn progress(&self) -> Result<Vec<Option<u64>>, Error>;
+
+    /// Deletes records that lie below the saved progress and are older than `before`.
+    async fn prune(&self, before: Timestamp) -> Result<(), Error>;
+}
+
+/// A command that is certainly not in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotAccepted {
+    /// More is waiting to be written than may wait.
+    #[error("the log takes no more at the moment")]
+    Full,
+    /// The disk or the topic has no room.
+    #[error("the log has no space left")]
+    NoSpace,
+    /// The process is going down.
+    #[error("the log is closed")]
+    Closed,
+}
+
+/// What became of an enqueued command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivered {
+    /// It is durable, here.
+    At(Position),
+    /// It is certainly not in the log and never will be.
+    Not(NotAccepted),
+    /// Nobody knows.
+    Unknown,
+}
+
+/// The delivery of one command: a future.
+#[derive(Debug)]
+pub struct Delivery(oneshot::Receiver<Delivered>);
+
+/// The adapter's end of a [`Delivery`]. Dropped, it says `Unknown`.
+#[derive(Debug)]
+pub struct DeliveryPromise(oneshot::Sender<Delivered>);
+
+impl Delivery {
+    /// A delivery and the end that fulfils it.
+    #[must_use]
+    pub fn new() -> (DeliveryPromise, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (DeliveryPromise(sender), Self(receiver))
+    }
+}
+
+impl DeliveryPromise {
+    /// Says what became of the command.
+    pub fn fulfil(self, delivered: Delivered) {
+        // The waiter may have gone; then nobody wants to know.
+        drop(self.0.send(delivered));
+    }
+}
+
+impl Future for Delivery {
+    type Output = Delivered;
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Delivered> {
+        Pin::new(&mut self.0).poll(context).map(|sent| sent.unwrap_or(Delivered::Unknown))
+    }
+}
+
+/// The log `finalevents`, as the worker sees it.
+///
+/// # Contract
+/// 1. Once `publish` returns `Ok`, all events of the commits are durable in the log.
+/// 2. Events of one aggregate stand in one partition, in the order given within one call and over
+///    successive calls, also when a call between them failed.
+/// 3. After an error a prefix of each aggregate's events may stand in the log; publishing them
+///    again is allowed, for followers drop repeats.
+/// 4. A feed gives every event with its aggregate, request id and time, byte for byte.
+#[async_trait]
+pub trait EventLog: Send + Sync {
+    /// Appends the events of these commits and waits until all are acknowledged. Commits of one
+    /// aggregate stand in the order of their revisions. Commits without events are passed over.
+    async fn publish(&self, commits: &[Arc<Commit>]) -> Result<(), Error>;
+}
+
+/// An event as followers read it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Published {
+    /// To whom it happened.
+    pub aggregate: AggregateKey,
+    /// The request that made it happen.
+    pub request: RequestId,
+    /// What happened.
+    pub event: Event,
+}
