@@ -31,9 +31,10 @@ pub trait Feed<R>: Send {
     fn leave(&mut self);
 }
 
-/// One partition, inside a member. Dropping a lane gives it back.
+/// One partition, inside a member. Dropping a lane gives it back. It is read by one task and may be
+/// saved through by another at the same time, so every method takes `&self`.
 #[async_trait]
-pub trait Lane<R>: Send {
+pub trait Lane<R>: Send + Sync {
     /// Which partition.
     fn partition(&self) -> u32;
 
@@ -41,11 +42,11 @@ pub trait Lane<R>: Send {
     fn progress(&self) -> Option<u64>;
 
     /// The next records, as many as have arrived up to the limit and at least one, or that the
-    /// lane was revoked. Safe to cancel: nothing is lost.
-    async fn next(&mut self, records_max: usize, bytes_max: usize) -> Result<Input<R>, Error>;
+    /// lane was revoked. Safe to cancel: nothing is lost. One call at a time.
+    async fn next(&self, records_max: usize, bytes_max: usize) -> Result<Input<R>, Error>;
 
     /// Saves that everything below this offset is done.
-    async fn save(&mut self, progress: u64) -> Result<(), Error>;
+    async fn save(&self, progress: u64) -> Result<(), Error>;
 
     /// Whether the lane has been revoked or fenced, without waiting.
     fn is_revoked(&self) -> bool;
