@@ -1,1 +1,10 @@
-//! (to be written)
+//! For tests only: faulty wrappers over ports, gates that calls stop at, a clock that the test
+//! sets, and worlds to run it all in.
+
+pub mod clock;
+pub mod faulty;
+mod gate;
+mod wait;
+
+pub use gate::Gate;
+pub use wait::{WAIT_MAX, until, within};
