@@ -1,0 +1,141 @@
+//! What every route works with: the ports, the types, the limits, and how the process is doing.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ordain_model::Registry;
+use ordain_ports::{Clock, CommandLog, Commits, DeadLetters, Outcomes, Replies, ViewStore};
+
+use crate::Settings;
+
+/// The ports that the API works with.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where commands go.
+    pub log: Arc<dyn CommandLog>,
+    /// Where replies come from.
+    pub replies: Arc<dyn Replies>,
+    /// Where outcomes are looked up.
+    pub outcomes: Arc<dyn Outcomes>,
+    /// Where aggregates and their events are read.
+    pub commits: Arc<dyn Commits>,
+    /// Where views are read.
+    pub views: Arc<dyn ViewStore>,
+    /// Where dead letters are read.
+    pub dead_letters: Arc<dyn DeadLetters>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ports")
+    }
+}
+
+/// A view that can be read: its name, and the aggregate types that it follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewInfo {
+    /// The view's name.
+    pub name: String,
+    /// The types whose events it folds.
+    pub types: Vec<String>,
+}
+
+/// Draws what an operator's scraper reads: the metrics, as Prometheus text.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What an [`Api`] is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// The limits.
+    pub settings: Settings,
+    /// The aggregate types.
+    pub registry: Arc<Registry>,
+    /// The ports.
+    pub ports: Ports,
+    /// The views.
+    pub views: Vec<ViewInfo>,
+    /// Whether the process still works.
+    pub liveness: Liveness,
+    /// Whether the process can take commands.
+    pub readiness: Readiness,
+    /// Draws the metrics.
+    pub metrics: RenderMetrics,
+    /// The configuration in force, with where each value comes from.
+    pub configuration: serde_json::Value,
+    /// The version of the program.
+    pub version: String,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
+/// What every route works with. Shared by all requests.
+#[derive(Debug)]
+pub struct Api {
+    /// What it was made of.
+    pub(crate) parts: Parts,
+}
+
+impl Api {
+    /// The view of that name.
+    pub(crate) fn view(&self, name: &str) -> Option<&ViewInfo> {
+        self.parts.views.iter().find(|view| view.name == name)
+    }
+}
+
+/// Whether the process still works. Whoever finds that it does not says so here, and it stays
+/// said: only a new process is alive again.
+#[derive(Debug, Clone, Default)]
+pub struct Liveness(Arc<Mutex<Option<String>>>);
+
+impl Liveness {
+    /// The process does not work any more. The first reason stays.
+    pub fn fail(&self, why: impl Into<String>) {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.get_or_insert_with(|| why.into());
+    }
+
+    /// Why the process does not work any more.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What others in the process say about being ready: by name, well or why not.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness(Arc<Mutex<std::collections::BTreeMap<String, Result<(), String>>>>);
+
+impl Readiness {
+    /// Says how the part of that name is doing; the last word counts.
+    pub fn set(&self, name: impl Into<String>, status: Result<(), String>) {
+        let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.insert(name.into(), status);
+    }
+
+    /// All that was said, in the order of the names.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<(String, Result<(), String>)> {
+        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().map(|(name, status)| (name.clone(), status.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_failure_stays() {
+        let liveness = Liveness::default();
+        assert_eq!(liveness.failure(), None);
+        liveness.clone().fail("one");
+        liveness.fail("two");
+        assert_eq!(liveness.failure().as_deref(), Some("one"));
+    }
+}
