@@ -50,6 +50,12 @@ pub trait Handler: Send + Sync + 'static {
     fn restore(&self, saved: &Json) -> Result<State, Unprocessable>;
 }
 
+impl fmt::Debug for dyn Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handler({})", self.definition().name)
+    }
+}
+
 /// What cannot be decoded, folded or written, and why; for operators.
 #[derive(Debug, Error)]
 #[error("{what}: {why}")]

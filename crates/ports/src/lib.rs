@@ -12,6 +12,7 @@ mod error;
 mod feed;
 mod log;
 mod outcomes;
+mod partition;
 mod replies;
 mod snapshots;
 mod views;
@@ -27,6 +28,7 @@ pub use log::{
     CommandLog, Delivered, Delivery, DeliveryPromise, EventLog, NotAccepted, Position, Published,
 };
 pub use outcomes::Outcomes;
+pub use partition::partition_of;
 pub use replies::{Answer, Replies, Reply, ReplySender, ReplySink};
 pub use snapshots::Snapshots;
-pub use views::{Mark, Row, RowList, RowWrite, ViewStore};
+pub use views::{Mark, Row, RowList, RowRange, RowWrite, ViewStore};

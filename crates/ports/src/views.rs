@@ -39,6 +39,17 @@ pub struct Mark {
     pub sequence: u64,
 }
 
+/// Which rows to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowRange {
+    /// What their keys begin with; empty for all.
+    pub prefix: String,
+    /// The key to begin behind.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: usize,
+}
+
 /// A page of rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RowList {
@@ -73,12 +84,6 @@ pub trait ViewStore: Send + Sync {
     /// Writes marks, each on its condition; says which were written.
     async fn set_marks(&self, view: &str, marks: Vec<Mark>) -> Result<Vec<bool>, Error>;
 
-    /// The rows whose key begins with `prefix`, behind `after`, at most `limit`.
-    async fn list(
-        &self,
-        view: &str,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<RowList, Error>;
+    /// A page of the rows of a range.
+    async fn list(&self, view: &str, range: &RowRange) -> Result<RowList, Error>;
 }

@@ -1,0 +1,158 @@
+//! A batch at work: what is still to be decided, the aggregates it touches, and what is settled.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use ordain_model::{AggregateKey, Commit, RequestId};
+use ordain_ports::{Answer, DeadLetter, Reply};
+
+use crate::decide::Decided;
+use crate::entry::Entry;
+use crate::receive::Item;
+
+/// A batch at work.
+#[derive(Default)]
+pub(crate) struct Batch {
+    /// What is not settled yet, in the order of the records.
+    pub(crate) pending: Vec<Item>,
+    /// Records under a request id that stands in the batch before them: repeats for certain.
+    twins: Vec<Item>,
+    /// The aggregates that the batch touches.
+    pub(crate) entries: HashMap<AggregateKey, Entry>,
+    /// Commits of this batch that are stored, in order.
+    pub(crate) stored: Vec<Arc<Commit>>,
+    /// Dead letters that go with them.
+    pub(crate) letters: Vec<DeadLetter>,
+    /// Replies that are due.
+    replies: Vec<Reply>,
+}
+
+impl Batch {
+    /// A batch of these items.
+    pub(crate) fn new(items: Vec<Item>) -> Self {
+        let mut batch = Self::default();
+        let mut ids = HashSet::with_capacity(items.len());
+        for item in items {
+            if ids.insert((item.aggregate.clone(), item.request.clone())) {
+                batch.pending.push(item);
+            } else {
+                batch.twins.push(item);
+            }
+        }
+        batch
+    }
+
+    /// The ids of what is pending.
+    pub(crate) fn ids(&self) -> Vec<(AggregateKey, RequestId)> {
+        let id = |item: &Item| (item.aggregate.clone(), item.request.clone());
+        self.pending.iter().map(id).collect()
+    }
+
+    /// Settles what is pending and has a stored outcome already. `outcomes` stands in the order of
+    /// `ids`. Gives the commits found.
+    pub(crate) fn settle_repeats(
+        &mut self,
+        outcomes: Vec<Option<Arc<Commit>>>,
+    ) -> Vec<Arc<Commit>> {
+        let mut found = Vec::new();
+        let pending = std::mem::take(&mut self.pending);
+        for (item, outcome) in pending.into_iter().zip(outcomes) {
+            match outcome {
+                Some(commit) => {
+                    self.reply(&item, &commit);
+                    self.settle_twins(&commit);
+                    found.push(commit);
+                }
+                None => self.pending.push(item),
+            }
+        }
+        found
+    }
+
+    /// Settles the first `stored` of what was decided; the rest was never true.
+    ///
+    /// # Errors
+    /// The key of an aggregate that could not be folded again and has to be loaded anew.
+    pub(crate) fn settle_stored(
+        &mut self,
+        decided: Vec<Decided>,
+        stored: usize,
+    ) -> Vec<AggregateKey> {
+        let mut counts: HashMap<&AggregateKey, usize> = HashMap::new();
+        for (index, decided) in decided.iter().enumerate() {
+            let count = counts.entry(&decided.commit.aggregate).or_default();
+            *count += usize::from(index < stored);
+        }
+        let mut broken = Vec::new();
+        for (key, count) in counts {
+            let settled = self.entries.get_mut(key).map(|entry| entry.settle(count));
+            if matches!(settled, Some(Err(_))) {
+                broken.push(key.clone());
+            }
+        }
+        let behind = self.pending.split_off(stored);
+        let items = std::mem::replace(&mut self.pending, behind);
+        for (item, decided) in items.into_iter().zip(decided) {
+            self.reply(&item, &decided.commit);
+            self.settle_twins(&decided.commit);
+            self.letters.extend(decided.letter);
+            self.stored.push(decided.commit);
+        }
+        broken
+    }
+
+    /// Nothing of what was decided is known to be stored: forget it.
+    pub(crate) fn forget_decided(&mut self) {
+        // Nothing stored needs no fold, so this cannot fail.
+        self.entries
+            .values_mut()
+            .for_each(|entry| drop(entry.settle(0)));
+    }
+
+    fn settle_twins(&mut self, commit: &Arc<Commit>) {
+        if self.twins.is_empty() {
+            return;
+        }
+        let is_twin =
+            |item: &Item| item.aggregate == commit.aggregate && item.request == commit.request;
+        let (twins, others) = std::mem::take(&mut self.twins)
+            .into_iter()
+            .partition(is_twin);
+        self.twins = others;
+        let twins: Vec<Item> = twins;
+        twins.iter().for_each(|twin| self.reply(twin, commit));
+    }
+
+    fn reply(&mut self, item: &Item, commit: &Arc<Commit>) {
+        let Some(to) = item.reply_to() else { return };
+        self.replies.push(Reply {
+            to: to.clone(),
+            aggregate: item.aggregate.clone(),
+            request: item.request.clone(),
+            answer: Answer::Commit(Arc::clone(commit)),
+        });
+    }
+
+    /// The replies that are due, with those over the limit saying only where to look.
+    pub(crate) fn take_replies(&mut self, bytes_max: usize) -> Vec<Reply> {
+        let mut replies = std::mem::take(&mut self.replies);
+        for reply in &mut replies {
+            let bytes = match &reply.answer {
+                Answer::Commit(commit) => event_bytes(commit),
+                Answer::LookUp => 0,
+            };
+            if bytes > bytes_max {
+                reply.answer = Answer::LookUp;
+            }
+        }
+        replies
+    }
+}
+
+fn event_bytes(commit: &Commit) -> usize {
+    commit
+        .events
+        .iter()
+        .map(|event| event.data.as_str().len())
+        .sum()
+}

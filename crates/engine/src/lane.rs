@@ -1,0 +1,380 @@
+//! A lane: one partition inside a worker. It works in order, a batch at a time, with one insert
+//! in flight.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use ordain_model::{AggregateKey, Command, Commit};
+use ordain_ports::{Action, Error, Input, Lane as Partition, Record};
+use tokio::sync::mpsc;
+
+use crate::backoff::Backoff;
+use crate::batch::Batch;
+use crate::cache::Cache;
+use crate::careful::Careful;
+use crate::decide::Decider;
+use crate::finisher::{Settled, SnapshotStored};
+use crate::load::{LoadError, Loader};
+use crate::receive::{Item, Known, Received};
+use crate::{Ports, Settings};
+
+/// Why a lane ends.
+#[derive(Debug)]
+pub(crate) enum LaneEnd {
+    /// The partition was lost: whatever was not finished is another member's.
+    Lost,
+    /// The lane cannot go on and must not skip: a person has to act.
+    Alarm(String),
+}
+
+/// Tries until it succeeds. Gives up only when the partition is lost, or can never succeed.
+pub(crate) async fn persist<T, F, Fut>(
+    lane: &Arc<dyn Partition<Command>>,
+    retry_ms_max: u64,
+    what: &'static str,
+    call: F,
+) -> Result<T, LaneEnd>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, Error>>,
+{
+    let mut backoff = Backoff::new(retry_ms_max);
+    loop {
+        let error = match call().await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        retry_later(lane, what, &error)?;
+        backoff.pause().await;
+    }
+}
+
+/// Says whether there is any use in trying again.
+pub(crate) fn retry_later(
+    lane: &Arc<dyn Partition<Command>>,
+    what: &'static str,
+    error: &Error,
+) -> Result<(), LaneEnd> {
+    metrics::counter!("ordain_engine_retries", "what" => what).increment(1);
+    let partition = lane.partition();
+    match error.action() {
+        Action::Stop => return Err(LaneEnd::Lost),
+        Action::GiveUp => return Err(LaneEnd::Alarm(format!("{what}: {error}"))),
+        Action::CallPerson => tracing::error!(partition, what, %error, "a port needs a person"),
+        Action::TryAgain => tracing::warn!(partition, what, %error, "a port did not answer"),
+    }
+    if lane.is_revoked() {
+        Err(LaneEnd::Lost)
+    } else {
+        Ok(())
+    }
+}
+
+/// One partition inside a worker.
+pub(crate) struct Lane {
+    pub(crate) ports: Ports,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) partition: Arc<dyn Partition<Command>>,
+    pub(crate) known: Known,
+    pub(crate) loader: Loader,
+    pub(crate) decider: Decider,
+    pub(crate) cache: Cache,
+    pub(crate) finisher: mpsc::Sender<Settled>,
+    pub(crate) snapshots_stored: mpsc::UnboundedReceiver<SnapshotStored>,
+    /// Whether the next batch looks its outcomes up before it decides: at the start of the lane,
+    /// and while repeats are coming.
+    pub(crate) look_up_first: bool,
+}
+
+impl Lane {
+    /// Works until the partition is revoked.
+    pub(crate) async fn run(mut self) -> Result<(), LaneEnd> {
+        let mut careful = None;
+        let mut backoff = Backoff::new(self.settings.retry_ms_max);
+        loop {
+            let (records_max, bytes_max) = (
+                self.settings.batch_records_max,
+                self.settings.batch_bytes_max,
+            );
+            let records = match self.partition.next(records_max, bytes_max).await {
+                Ok(Input::Records(records)) => records,
+                Ok(Input::Revoked) => return Ok(()),
+                Err(error) => {
+                    retry_later(&self.partition, "read records", &error)?;
+                    backoff.pause().await;
+                    continue;
+                }
+            };
+            fail::fail_point!("C3");
+            backoff = Backoff::new(self.settings.retry_ms_max);
+            if careful.is_none() {
+                let begun = Careful::begin(&self.ports, &self.settings, &self.partition).await?;
+                careful = Some(begun);
+            }
+            if let Some(careful) = &careful {
+                self.records(records, careful).await?;
+            }
+        }
+    }
+
+    async fn records(
+        &mut self,
+        records: Vec<Record<Command>>,
+        careful: &Careful,
+    ) -> Result<(), LaneEnd> {
+        metrics::histogram!("ordain_engine_batch_commands").record(records.len() as f64);
+        let now = self.ports.clock.now();
+        let mut items = Vec::with_capacity(records.len());
+        let mut settled = Settled::default();
+        for record in records {
+            let offset = record.position.offset;
+            match self.known.receive(record, now) {
+                Received::Item(item) => items.push(item),
+                Received::Letter(letter) => settled.letters.push(letter),
+                Received::Foreign(foreign) => {
+                    self.batch(items, settled, careful).await?;
+                    return Err(LaneEnd::Alarm(format!(
+                        "partition {} offset {offset}: {} {} with the schema {} was announced by \
+                         another build and is not this build's to judge",
+                        self.partition.partition(),
+                        foreign.aggregate_type,
+                        foreign.command,
+                        foreign.schema
+                    )));
+                }
+            }
+            settled.progress = offset + 1;
+            if careful.covers(offset) {
+                let one = (std::mem::take(&mut items), std::mem::take(&mut settled));
+                self.batch(one.0, one.1, careful).await?;
+            }
+        }
+        self.batch(items, settled, careful).await
+    }
+
+    /// Works one batch and hands it to the finisher. `settled` holds what is settled already, and
+    /// the progress that the batch makes.
+    async fn batch(
+        &mut self,
+        items: Vec<Item>,
+        mut settled: Settled,
+        careful: &Careful,
+    ) -> Result<(), LaneEnd> {
+        if settled.progress == 0 {
+            return Ok(());
+        }
+        self.note_snapshots();
+        let first = items.first().map(|item| item.position);
+        let look_up_first =
+            self.look_up_first || first.is_some_and(|position| careful.covers(position.offset));
+        self.look_up_first = false;
+        let mut batch = Batch::new(items);
+        if look_up_first {
+            self.look_up(&mut batch).await?;
+        }
+        let marked = match batch.pending.first_mut() {
+            Some(item) if careful.covers(item.position.offset) => {
+                careful.mark(&self.ports, &self.partition, item).await?;
+                Some(item.position)
+            }
+            _ => None,
+        };
+        self.load(&mut batch).await?;
+        while !batch.pending.is_empty() {
+            let behind = self.split_for_room(&mut batch).await?;
+            self.settle(&mut batch).await?;
+            batch.pending.extend(behind);
+        }
+        if let Some(position) = marked {
+            careful
+                .unmark(&self.ports, &self.partition, position)
+                .await?;
+        }
+        self.hand_over(batch, &mut settled)?;
+        self.send(settled).await
+    }
+
+    /// Looks up the outcomes of all that is pending, and settles what has one.
+    pub(crate) async fn look_up(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
+        let ids = batch.ids();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let (port, max) = (&self.ports.outcomes, self.settings.retry_ms_max);
+        let outcomes = persist(&self.partition, max, "look up", || port.find(&ids)).await?;
+        let repeats = batch.settle_repeats(outcomes);
+        self.reply(batch);
+        if repeats.is_empty() {
+            return Ok(());
+        }
+        metrics::counter!("ordain_engine_repeats").increment(repeats.len() as u64);
+        self.look_up_first = true;
+        let unsure: HashSet<AggregateKey> = repeats
+            .iter()
+            .filter(|commit| !self.is_handed(batch, commit))
+            .map(|commit| commit.aggregate.clone())
+            .collect();
+        self.reload(batch, unsure.into_iter().collect()).await
+    }
+
+    /// Whether the events of a repeat's commit are published, or will be before more progress.
+    fn is_handed(&self, batch: &Batch, commit: &Commit) -> bool {
+        let entry = batch.entries.get(&commit.aggregate);
+        commit.events.is_empty()
+            || self.loader.published.contains(commit.source)
+            || entry.is_some_and(|entry| entry.handed() >= commit.sequence)
+    }
+
+    /// Takes the aggregates of all that is pending from the cache, and loads those that are not
+    /// there in one round trip.
+    async fn load(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
+        let mut missing = HashSet::new();
+        for item in &batch.pending {
+            if batch.entries.contains_key(&item.aggregate) || missing.contains(&item.aggregate) {
+                continue;
+            }
+            match self.cache.take(&item.aggregate) {
+                Some(entry) => drop(batch.entries.insert(item.aggregate.clone(), entry)),
+                None => drop(missing.insert(item.aggregate.clone())),
+            }
+        }
+        self.reload(batch, missing.into_iter().collect()).await
+    }
+
+    /// Loads these aggregates anew, whatever is remembered of them.
+    pub(crate) async fn reload(
+        &mut self,
+        batch: &mut Batch,
+        keys: Vec<AggregateKey>,
+    ) -> Result<(), LaneEnd> {
+        let keys: Vec<(AggregateKey, u64)> = keys
+            .into_iter()
+            .map(|key| {
+                let cached = batch.entries.remove(&key).or_else(|| self.cache.take(&key));
+                (key, cached.map_or(0, |entry| entry.handed()))
+            })
+            .collect();
+        let mut backoff = Backoff::new(self.settings.retry_ms_max);
+        loop {
+            match self.loader.load(&keys).await {
+                Ok(entries) => {
+                    batch.entries.extend(entries);
+                    return Ok(());
+                }
+                Err(LoadError::Fault(key, fault)) => {
+                    return Err(LaneEnd::Alarm(format!("{key} cannot be folded: {fault}")));
+                }
+                Err(LoadError::Port(error)) => {
+                    retry_later(&self.partition, "load aggregates", &error)?;
+                    backoff.pause().await;
+                }
+            }
+        }
+    }
+
+    /// Keeps in the batch what leaves every aggregate within its limit behind a stored snapshot;
+    /// gives back the rest. Waits for a snapshot when not even one command has room.
+    async fn split_for_room(&mut self, batch: &mut Batch) -> Result<Vec<Item>, LaneEnd> {
+        loop {
+            let fits = self.fits(batch);
+            if fits > 0 {
+                return Ok(batch.pending.split_off(fits));
+            }
+            let Some(key) = batch.pending.first().map(|item| item.aggregate.clone()) else {
+                return Ok(Vec::new());
+            };
+            self.await_snapshot(batch, key).await?;
+        }
+    }
+
+    fn fits(&self, batch: &Batch) -> usize {
+        let max = self.settings.tail_commits_max;
+        let mut room = std::collections::HashMap::new();
+        batch
+            .pending
+            .iter()
+            .take_while(|item| {
+                let left = room.entry(&item.aggregate).or_insert_with(|| {
+                    batch
+                        .entries
+                        .get(&item.aggregate)
+                        .map_or(u64::MAX, |entry| {
+                            if entry.handler.is_some() {
+                                entry.room(max)
+                            } else {
+                                u64::MAX
+                            }
+                        })
+                });
+                let fits = *left > 0;
+                *left = left.saturating_sub(1);
+                fits
+            })
+            .count()
+    }
+
+    async fn await_snapshot(
+        &mut self,
+        batch: &mut Batch,
+        key: AggregateKey,
+    ) -> Result<(), LaneEnd> {
+        let mut settled = Settled::default();
+        self.hand_over_stored(batch, &mut settled)?;
+        self.send(settled).await?;
+        loop {
+            let stored = self.snapshots_stored.recv().await.ok_or(LaneEnd::Lost)?;
+            let is_awaited = stored.0 == key;
+            match batch.entries.get_mut(&stored.0) {
+                Some(entry) => entry.snapshot_stored(stored.1),
+                None => self.cache.snapshot_stored(&stored.0, stored.1),
+            }
+            if is_awaited {
+                return Ok(());
+            }
+        }
+    }
+
+    fn note_snapshots(&mut self) {
+        while let Ok((key, revision)) = self.snapshots_stored.try_recv() {
+            self.cache.snapshot_stored(&key, revision);
+        }
+    }
+
+    pub(crate) fn reply(&self, batch: &mut Batch) {
+        let replies = batch.take_replies(self.settings.reply_bytes_max);
+        if replies.is_empty() {
+            return;
+        }
+        fail::fail_point!("C6");
+        self.ports.replies.send(replies);
+    }
+
+    /// Puts the aggregates back into the cache, and gives the finisher what there is to publish.
+    fn hand_over(&mut self, mut batch: Batch, settled: &mut Settled) -> Result<(), LaneEnd> {
+        self.hand_over_stored(&mut batch, settled)?;
+        self.loader.published.handed = settled.progress;
+        for (key, entry) in batch.entries {
+            self.cache.put(key, entry);
+        }
+        Ok(())
+    }
+
+    fn hand_over_stored(&self, batch: &mut Batch, settled: &mut Settled) -> Result<(), LaneEnd> {
+        for (key, entry) in &mut batch.entries {
+            settled.commits.extend(entry.take_unpublished());
+            let snapshot = entry.snapshot(key, self.settings.snapshot_commits);
+            let unsaved = |why| LaneEnd::Alarm(format!("{key} cannot be stored: {why}"));
+            settled.snapshots.extend(snapshot.map_err(unsaved)?);
+            entry.all_handed();
+        }
+        settled.commits.append(&mut batch.stored);
+        settled.letters.append(&mut batch.letters);
+        Ok(())
+    }
+
+    async fn send(&self, settled: Settled) -> Result<(), LaneEnd> {
+        // The finisher ends early only when it has lost the partition.
+        self.finisher.send(settled).await.map_err(|_| LaneEnd::Lost)
+    }
+}

@@ -1,0 +1,58 @@
+//! The limits of a worker.
+
+use serde::{Deserialize, Serialize};
+
+/// The limits of a worker; the unit is the end of each name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// How many records a lane takes at a time.
+    pub batch_records_max: usize,
+    /// How many bytes of records a lane takes at a time.
+    pub batch_bytes_max: usize,
+    /// How many batches of a lane may wait for their events to be published.
+    pub unfinished_batches_max: usize,
+    /// How many bytes of aggregates a lane keeps in memory, by estimate.
+    pub lane_cache_bytes_max: u64,
+    /// How large the data of one event may be.
+    pub event_bytes_max: usize,
+    /// How large all event data of one commit may be together.
+    pub commit_bytes_max: usize,
+    /// How large an answer may be to be sent as a reply; a larger one is looked up.
+    pub reply_bytes_max: usize,
+    /// How long a rule may take before the process is ended.
+    pub decide_ms_max: u64,
+    /// After how many commits an aggregate's state is stored anew.
+    pub snapshot_commits: u64,
+    /// How many commits an aggregate may have behind its stored state.
+    pub tail_commits_max: u64,
+    /// How often a record may end the process before it is rejected.
+    pub crash_marks_max: u32,
+    /// The longest pause between two tries at a store or log that does not answer.
+    pub retry_ms_max: u64,
+    /// How old a handled request must be before it is deleted.
+    pub requests_keep_ms: u64,
+    /// How often handled requests are deleted.
+    pub prune_every_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            batch_records_max: 10_000,
+            batch_bytes_max: 32 * 1024 * 1024,
+            unfinished_batches_max: 4,
+            lane_cache_bytes_max: 16 * 1024 * 1024,
+            event_bytes_max: 256 * 1024,
+            commit_bytes_max: 1024 * 1024,
+            reply_bytes_max: 64 * 1024,
+            decide_ms_max: 1_000,
+            snapshot_commits: 200,
+            tail_commits_max: 1_000,
+            crash_marks_max: 4,
+            retry_ms_max: 1_000,
+            requests_keep_ms: 24 * 60 * 60 * 1_000,
+            prune_every_ms: 60_000,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Settles a batch: decides what is pending, inserts it in one go, and, where the insert ended
+//! early, decides everything behind anew from what is known to be stored. The only retry loop
+//! around the insert.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use ordain_model::{AggregateKey, Code, Commit, Outcome};
+use ordain_ports::{Error, Stop};
+
+use crate::backoff::Backoff;
+use crate::batch::Batch;
+use crate::decide::Decided;
+use crate::lane::{Lane, LaneEnd, retry_later};
+
+/// The store can never keep the commit.
+const NOT_STORABLE: Code = Code::new("NOT_STORABLE");
+
+impl Lane {
+    /// Decides and inserts until nothing is pending.
+    pub(crate) async fn settle(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
+        let mut backoff = Backoff::new(self.settings.retry_ms_max);
+        while !batch.pending.is_empty() {
+            let decided = self.decide(batch);
+            fail::fail_point!("C4");
+            fail::fail_point!("Z1");
+            if self.is_late(batch, &decided) {
+                batch.forget_decided();
+                continue;
+            }
+            let commits: Vec<Arc<Commit>> = decided
+                .iter()
+                .map(|decided| Arc::clone(&decided.commit))
+                .collect();
+            let inserted = self.ports.commits.insert(&commits).await;
+            fail::fail_point!("C5");
+            count_outcomes(commits.get(..inserted.stored).unwrap_or_default());
+            let broken = batch.settle_stored(decided, inserted.stored);
+            self.reply(batch);
+            self.reload(batch, broken).await?;
+            if inserted.stored > 0 {
+                backoff = Backoff::new(self.settings.retry_ms_max);
+            }
+            if let Some(stop) = inserted.stop {
+                self.resolve(batch, stop, &mut backoff).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides all that is pending, each on the state that the ones before leave.
+    fn decide(&self, batch: &mut Batch) -> Vec<Decided> {
+        let now = self.ports.clock.now();
+        let mut decided = Vec::with_capacity(batch.pending.len());
+        for item in &batch.pending {
+            if let Some(entry) = batch.entries.get_mut(&item.aggregate) {
+                decided.push(self.decider.decide(item, entry, now));
+            }
+        }
+        decided
+    }
+
+    /// Whether a deadline has passed since the decision: the check directly before the sending.
+    fn is_late(&self, batch: &Batch, decided: &[Decided]) -> bool {
+        let now = self.ports.clock.now();
+        batch.pending.iter().zip(decided).any(|(item, decided)| {
+            item.deadline().is_some_and(|deadline| deadline < now)
+                && decided.commit.outcome != Outcome::Expired
+        })
+    }
+
+    /// Finds out what is true after an insert that ended early. Nothing decided is kept.
+    async fn resolve(
+        &mut self,
+        batch: &mut Batch,
+        stop: Stop,
+        backoff: &mut Backoff,
+    ) -> Result<(), LaneEnd> {
+        match stop {
+            Stop::Repeat => self.resolve_repeat(batch, backoff).await,
+            Stop::Conflict => self.resolve_conflict(batch, backoff).await,
+            Stop::NotStorable(why) => {
+                let is_new = batch
+                    .pending
+                    .first_mut()
+                    .is_some_and(|item| item.reject(NOT_STORABLE, why.clone()));
+                if !is_new {
+                    return Err(LaneEnd::Alarm(format!(
+                        "a rejection cannot be stored: {why}"
+                    )));
+                }
+                Ok(())
+            }
+            Stop::Unavailable(error) => self.wait(&error, backoff).await,
+            Stop::Unknown(error) => {
+                self.wait(&error, backoff).await?;
+                self.look_up(batch).await?;
+                let touched: HashSet<AggregateKey> = batch
+                    .pending
+                    .iter()
+                    .map(|item| item.aggregate.clone())
+                    .collect();
+                self.reload(batch, touched.into_iter().collect()).await
+            }
+        }
+    }
+
+    /// Someone has decided it before. Until a durable read shows how, it is sent again: what made
+    /// it a duplicate may be rolled back, so waiting alone could be for ever.
+    async fn resolve_repeat(
+        &mut self,
+        batch: &mut Batch,
+        backoff: &mut Backoff,
+    ) -> Result<(), LaneEnd> {
+        let failed = batch.pending.first().map(|item| item.position);
+        self.look_up(batch).await?;
+        self.look_up_first = true;
+        if failed.is_some() && failed == batch.pending.first().map(|item| item.position) {
+            self.pause(backoff).await?;
+        }
+        Ok(())
+    }
+
+    /// Someone else was faster. A reload that shows nothing new is tried again with the insert.
+    async fn resolve_conflict(
+        &mut self,
+        batch: &mut Batch,
+        backoff: &mut Backoff,
+    ) -> Result<(), LaneEnd> {
+        metrics::counter!("ordain_engine_conflicts").increment(1);
+        let Some(key) = batch.pending.first().map(|item| item.aggregate.clone()) else {
+            return Ok(());
+        };
+        let revision = |batch: &Batch| batch.entries.get(&key).map(|entry| entry.stored().revision);
+        let before = revision(batch);
+        self.reload(batch, vec![key.clone()]).await?;
+        if revision(batch) == before {
+            self.pause(backoff).await?;
+        } else if self.partition.is_revoked() {
+            return Err(LaneEnd::Lost);
+        }
+        Ok(())
+    }
+
+    async fn wait(&self, error: &Error, backoff: &mut Backoff) -> Result<(), LaneEnd> {
+        retry_later(&self.partition, "insert", error)?;
+        backoff.pause().await;
+        Ok(())
+    }
+
+    async fn pause(&self, backoff: &mut Backoff) -> Result<(), LaneEnd> {
+        if self.partition.is_revoked() {
+            return Err(LaneEnd::Lost);
+        }
+        backoff.pause().await;
+        Ok(())
+    }
+}
+
+fn count_outcomes(commits: &[Arc<Commit>]) {
+    for commit in commits {
+        metrics::counter!("ordain_engine_commits", "outcome" => commit.outcome.name()).increment(1);
+    }
+}

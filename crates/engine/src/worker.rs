@@ -1,0 +1,181 @@
+//! The worker: one member of the workers' group, with a lane for each of its partitions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ordain_model::{Command, Registry};
+use ordain_ports::{Error, Feed, Lane as Partition};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::cache::Cache;
+use crate::decide::Decider;
+use crate::finisher::Finisher;
+use crate::lane::{Lane, LaneEnd};
+use crate::load::{KnownPublished, Loader};
+use crate::receive::Known;
+use crate::{Ports, Settings, Watchdog};
+
+/// How often a lane that waits for a person says so.
+const ALARM_EVERY: Duration = Duration::from_secs(60);
+/// How often a lane that waits for a person looks whether its partition has moved.
+const REVOKED_EVERY: Duration = Duration::from_millis(100);
+
+/// One member of the workers' group.
+#[derive(Clone)]
+pub struct Worker {
+    ports: Ports,
+    registry: Arc<Registry>,
+    settings: Arc<Settings>,
+    watchdog: Arc<Watchdog>,
+}
+
+impl Worker {
+    /// A worker that decides by the rules in `registry`.
+    #[must_use]
+    pub fn new(
+        ports: Ports,
+        registry: Arc<Registry>,
+        settings: Settings,
+        watchdog: Arc<Watchdog>,
+    ) -> Self {
+        Self {
+            ports,
+            registry,
+            settings: Arc::new(settings),
+            watchdog,
+        }
+    }
+
+    /// Works until `drain` says true, then leaves: every lane finishes the batch it has, and gives
+    /// its partition back.
+    ///
+    /// # Errors
+    /// The feed has failed for good.
+    pub async fn run(
+        &self,
+        mut feed: Box<dyn Feed<Command>>,
+        mut drain: watch::Receiver<bool>,
+    ) -> Result<(), Error> {
+        let mut lanes = JoinSet::new();
+        let mut prune = tokio::time::interval(Duration::from_millis(self.settings.prune_every_ms));
+        let mut leaving = false;
+        loop {
+            tokio::select! {
+                lane = feed.lane() => match lane? {
+                    Some(partition) => drop(lanes.spawn(self.clone().lane(Arc::from(partition)))),
+                    None => break,
+                },
+                _ = drain.wait_for(|drain| *drain), if !leaving => {
+                    leaving = true;
+                    feed.leave();
+                }
+                _ = prune.tick() => self.prune().await,
+                Some(ended) = lanes.join_next() => Self::check(ended)?,
+            }
+        }
+        while let Some(ended) = lanes.join_next().await {
+            Self::check(ended)?;
+        }
+        Ok(())
+    }
+
+    fn check(ended: Result<(), tokio::task::JoinError>) -> Result<(), Error> {
+        ended.map_err(|panic| {
+            Error::new(ordain_ports::Action::CallPerson, "a lane ended by a bug").because(panic)
+        })
+    }
+
+    async fn prune(&self) {
+        let keep = i64::try_from(self.settings.requests_keep_ms).unwrap_or(i64::MAX);
+        let before = self
+            .ports
+            .clock
+            .now()
+            .plus_nanoseconds(keep.saturating_mul(-1_000_000));
+        if let Err(error) = self.ports.log.prune(before).await {
+            tracing::warn!(%error, "handled requests were not deleted");
+        }
+    }
+
+    /// Runs one lane to its end. One that must not go on keeps its partition and says so, until
+    /// the partition is taken away.
+    async fn lane(self, partition: Arc<dyn Partition<Command>>) {
+        let number = partition.partition();
+        tracing::info!(
+            partition = number,
+            progress = partition.progress(),
+            "lane begins"
+        );
+        metrics::gauge!("ordain_engine_lanes").increment(1.0);
+        match self.work(&partition).await {
+            Ok(()) => tracing::info!(partition = number, "lane ends"),
+            Err(LaneEnd::Lost) => tracing::warn!(partition = number, "lane lost its partition"),
+            Err(LaneEnd::Alarm(why)) => alarm(&partition, &why).await,
+        }
+        metrics::gauge!("ordain_engine_lanes").decrement(1.0);
+    }
+
+    async fn work(&self, partition: &Arc<dyn Partition<Command>>) -> Result<(), LaneEnd> {
+        let (hand_over, settled) = mpsc::channel(self.settings.unfinished_batches_max);
+        let (stored, snapshots_stored) = mpsc::unbounded_channel();
+        let finisher = Finisher {
+            ports: self.ports.clone(),
+            lane: Arc::clone(partition),
+            retry_ms_max: self.settings.retry_ms_max,
+            settled,
+            snapshots_stored: stored,
+        };
+        let lane = self.begin(partition, hand_over, snapshots_stored).await?;
+        let (worked, finished) = tokio::join!(lane.run(), finisher.run());
+        worked.and(finished)
+    }
+
+    async fn begin(
+        &self,
+        partition: &Arc<dyn Partition<Command>>,
+        finisher: mpsc::Sender<crate::finisher::Settled>,
+        snapshots_stored: mpsc::UnboundedReceiver<crate::finisher::SnapshotStored>,
+    ) -> Result<Lane, LaneEnd> {
+        let max = self.settings.retry_ms_max;
+        let announce = || Known::announce(&self.registry, self.ports.announcements.as_ref());
+        let known = crate::lane::persist(partition, max, "announce", announce).await?;
+        let read = || self.ports.log.progress();
+        let progress = crate::lane::persist(partition, max, "read progress", read).await?;
+        Ok(Lane {
+            ports: self.ports.clone(),
+            settings: Arc::clone(&self.settings),
+            partition: Arc::clone(partition),
+            known,
+            loader: Loader {
+                registry: Arc::clone(&self.registry),
+                commits: Arc::clone(&self.ports.commits),
+                published: KnownPublished {
+                    partition: partition.partition(),
+                    handed: partition.progress().unwrap_or(0),
+                    progress,
+                },
+            },
+            decider: Decider::new(self.watchdog.watch(), &self.settings),
+            cache: Cache::new(self.settings.lane_cache_bytes_max),
+            finisher,
+            snapshots_stored,
+            look_up_first: true,
+        })
+    }
+}
+
+/// Says again and again why the lane stands still, until the partition is taken away.
+async fn alarm(partition: &Arc<dyn Partition<Command>>, why: &str) {
+    let number = partition.partition();
+    metrics::gauge!("ordain_engine_lanes_stopped").increment(1.0);
+    let mut say = tokio::time::interval(ALARM_EVERY);
+    let mut look = tokio::time::interval(REVOKED_EVERY);
+    while !partition.is_revoked() {
+        tokio::select! {
+            _ = say.tick() => tracing::error!(partition = number, why, "lane stopped"),
+            _ = look.tick() => {}
+        }
+    }
+    metrics::gauge!("ordain_engine_lanes_stopped").decrement(1.0);
+}
