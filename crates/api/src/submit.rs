@@ -1,0 +1,297 @@
+//! Submitting: takes a command from a caller to its outcome. No HTTP in here.
+//!
+//! A command is checked, its flight entered among those that wait, and only then produced. The
+//! flight ends with the reply, with what a look-up finds, or with the news that the command is
+//! certainly not in the log; callers wait for it, each with a limit of its own, and may leave.
+
+mod check;
+mod flight;
+mod identity;
+mod limits;
+mod look_up;
+mod measures;
+mod waiter;
+mod waiting;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use fail::fail_point;
+use ordain_model::{
+    AggregateKey, Command, Commit, Handler, Name, Registry, ReplyAddress, RequestId, Timestamp,
+};
+use ordain_ports::{Clock, CommandLog, Delivered, Error, NotAccepted, Outcomes, Replies, ReplySink};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout};
+
+pub use check::Invalid;
+pub use identity::{created_id, new_request_id};
+pub use limits::SubmitLimits;
+
+use check::{Checked, check};
+use flight::{Flight, Known, Settled};
+use look_up::LookUp;
+use measures::Measures;
+use waiter::{Seen, Waiter};
+use waiting::{Boarded, Waiting};
+
+/// What a submitter works with.
+#[derive(Clone)]
+pub struct SubmitPorts {
+    /// The aggregate types that are accepted.
+    pub registry: Arc<Registry>,
+    /// Where commands go.
+    pub log: Arc<dyn CommandLog>,
+    /// Where outcomes are looked up.
+    pub outcomes: Arc<dyn Outcomes>,
+    /// Where replies come from.
+    pub replies: Arc<dyn Replies>,
+    /// Stamps what is accepted.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Takes commands to their outcomes; one for the whole process.
+pub struct Submitter {
+    ports: SubmitPorts,
+    limits: SubmitLimits,
+    waiting: Arc<Waiting>,
+    channel: Arc<str>,
+    nonce: AtomicU64,
+    places: Arc<Semaphore>,
+    draining: AtomicBool,
+    measures: Measures,
+    look_up: AbortHandle,
+    runtime: Handle,
+}
+
+/// A command as a caller submits it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Whom it is about.
+    pub aggregate: AggregateKey,
+    /// The caller's name for it.
+    pub request: RequestId,
+    /// What is to be done.
+    pub command: Name,
+    /// The body as it was sent.
+    pub body: Bytes,
+    /// Refuse it when the aggregate has another sequence.
+    pub expected_sequence: Option<u64>,
+    /// Do not take it up after this time. One that has passed is sent all the same: the command
+    /// may have succeeded before, and a retry of it must get that success.
+    pub deadline: Option<Timestamp>,
+}
+
+/// What a caller waits for, and how long at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// For the outcome.
+    Outcome(Duration),
+    /// Only until the command is durable.
+    Durable(Duration),
+}
+
+/// What a caller is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answered {
+    /// The outcome, whatever it is.
+    Decided {
+        /// What was decided.
+        commit: Arc<Commit>,
+        /// It was decided from another record than the one this request produced.
+        replayed: bool,
+    },
+    /// The command is durable, and will get an outcome.
+    Accepted,
+    /// The request id names another command of this aggregate. Nothing was changed.
+    KeyReused,
+    /// The wait is over. To be asked again with the same request id.
+    TimedOut {
+        /// Whether the command is known to be durable; otherwise nobody knows.
+        accepted: bool,
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// This attempt was certainly not accepted.
+    NotAccepted {
+        /// Why.
+        why: Refusal,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The command can never be accepted as it is.
+    Invalid(Invalid),
+}
+
+/// Why an attempt was certainly not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// As many commands are on their way as may be, here or in the log.
+    Busy,
+    /// The log has no room.
+    NoSpace,
+    /// The process is going down.
+    Draining,
+}
+
+impl Submitter {
+    /// Opens the reply channel and begins to look outcomes up. Metrics go to the recorder that is
+    /// installed now.
+    ///
+    /// # Errors
+    /// The reply channel cannot be opened.
+    pub async fn start(ports: SubmitPorts, limits: SubmitLimits) -> Result<Arc<Self>, Error> {
+        let waiting = Arc::new(Waiting::default());
+        let sink: Arc<dyn ReplySink> = Arc::clone(&waiting) as Arc<dyn ReplySink>;
+        let channel = ports.replies.subscribe(sink).await?;
+        let look_up = LookUp::new(Arc::clone(&waiting), Arc::clone(&ports.outcomes), &limits);
+        Ok(Arc::new(Self {
+            channel,
+            nonce: AtomicU64::new(uuid::Uuid::new_v4().as_u64_pair().0),
+            places: Arc::new(Semaphore::new(limits.in_flight_commands_max as usize)),
+            draining: AtomicBool::new(false),
+            measures: Measures::new(),
+            look_up: tokio::spawn(look_up.run()).abort_handle(),
+            runtime: Handle::current(),
+            ports,
+            limits,
+            waiting,
+        }))
+    }
+
+    /// The handler of an aggregate type that is accepted.
+    #[must_use]
+    pub fn handler(&self, aggregate_type: &str) -> Option<&Arc<dyn Handler>> {
+        self.ports.registry.get(aggregate_type)
+    }
+
+    /// Takes a command to its outcome, as far as the wait allows. Dropped before it is done, the
+    /// caller has left; the command goes its way.
+    pub async fn submit(&self, request: Request, wait: Wait) -> Answered {
+        let begun = Instant::now();
+        let answered = match self.send(&request) {
+            Ok(waiter) => self.answer(waiter, begun, wait).await,
+            Err(answered) => answered,
+        };
+        let places = self.limits.in_flight_commands_max as usize;
+        let in_flight = places.saturating_sub(self.places.available_permits());
+        self.measures.answered(&answered, begun.elapsed(), in_flight);
+        answered
+    }
+
+    /// Takes nothing more, and waits until nothing is on its way any more; says whether that was
+    /// reached within the limit.
+    pub async fn drain(&self, limit: Duration) -> bool {
+        self.draining.store(true, Ordering::Release);
+        let all = self.places.acquire_many(self.limits.in_flight_commands_max);
+        let Ok(Ok(places)) = timeout(limit, all).await else { return false };
+        // Whoever keeps every place lets nobody in any more.
+        places.forget();
+        true
+    }
+
+    /// Checks the command, and attaches to the same one in flight or produces it.
+    fn send(&self, request: &Request) -> Result<Waiter, Answered> {
+        if self.draining.load(Ordering::Acquire) {
+            return Err(self.not_accepted(Refusal::Draining));
+        }
+        let unknown = || Answered::Invalid(Invalid::UnknownCommand);
+        let handler = self.handler(request.aggregate.aggregate_type()).ok_or_else(unknown)?;
+        let checked =
+            check(handler.as_ref(), &self.limits, request).map_err(Answered::Invalid)?;
+        match self.board(request, &checked)? {
+            Boarded::Attached(flight) => Ok(self.waiter(flight)),
+            Boarded::New(flight) => self.produce(flight, checked, request),
+        }
+    }
+
+    fn board(&self, request: &Request, checked: &Checked) -> Result<Boarded, Answered> {
+        let id = (request.aggregate.clone(), request.request.clone());
+        let first = Duration::from_millis(self.limits.look_up_first_ms);
+        self.waiting.board(&id, &checked.fingerprint, || {
+            let place = Arc::clone(&self.places)
+                .try_acquire_owned()
+                .map_err(|_| self.not_accepted(Refusal::Busy))?;
+            let nonce = self.nonce.fetch_add(1, Ordering::Relaxed);
+            let flight = Flight::new(id.clone(), checked.fingerprint, nonce, place);
+            Ok(flight.looked_up_after(first))
+        })
+    }
+
+    fn produce(
+        &self,
+        flight: Arc<Flight>,
+        checked: Checked,
+        request: &Request,
+    ) -> Result<Waiter, Answered> {
+        let reply_to = ReplyAddress { channel: Arc::clone(&self.channel), nonce: flight.nonce };
+        let command: Command = checked.into_command(request, reply_to, self.ports.clock.now());
+        let waiter = self.waiter(flight);
+        fail_point!("C0");
+        match self.ports.log.append(command) {
+            Ok(delivery) => {
+                fail_point!("C1");
+                Ok(waiter.carrying(delivery))
+            }
+            Err(why) => {
+                self.waiting.delivered(waiter.flight(), Delivered::Not(why.clone()));
+                Err(self.not_accepted(why.into()))
+            }
+        }
+    }
+
+    fn waiter(&self, flight: Arc<Flight>) -> Waiter {
+        Waiter::new(flight, Arc::clone(&self.waiting), self.runtime.clone())
+    }
+
+    async fn answer(&self, mut waiter: Waiter, begun: Instant, wait: Wait) -> Answered {
+        let last = Duration::from_millis(self.limits.last_look_up_ms_max);
+        match waiter.wait(begun, wait, last).await {
+            Some(Seen::Settled(Settled::Outcome(commit))) => {
+                if commit.fingerprint == waiter.flight().fingerprint {
+                    let replayed = !waiter.has_produced(&commit);
+                    Answered::Decided { commit, replayed }
+                } else {
+                    Answered::KeyReused
+                }
+            }
+            Some(Seen::Settled(Settled::NotAccepted(why))) => self.not_accepted(why.into()),
+            Some(Seen::Durable) => Answered::Accepted,
+            None => Answered::TimedOut {
+                accepted: waiter.flight().delivery() == Known::Durable,
+                retry_after: self.measures.retry_after(),
+            },
+        }
+    }
+
+    fn not_accepted(&self, why: Refusal) -> Answered {
+        Answered::NotAccepted { why, retry_after: self.measures.retry_after() }
+    }
+}
+
+impl Drop for Submitter {
+    fn drop(&mut self) {
+        self.look_up.abort();
+    }
+}
+
+impl fmt::Debug for Submitter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submitter").field("channel", &self.channel).finish_non_exhaustive()
+    }
+}
+
+impl From<NotAccepted> for Refusal {
+    fn from(why: NotAccepted) -> Self {
+        match why {
+            NotAccepted::Full => Self::Busy,
+            NotAccepted::NoSpace => Self::NoSpace,
+            NotAccepted::Closed => Self::Draining,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The limits of submitting: how many commands at once, how large, and when outcomes are looked
+//! up.
+
+use serde::{Deserialize, Serialize};
+
+/// The limits of submitting commands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SubmitLimits {
+    /// Commands of this process that are on their way at once; a further one is certainly not
+    /// accepted.
+    pub in_flight_commands_max: u32,
+    /// Bytes of a command with all its names, as it stands in the log.
+    pub command_bytes_max: usize,
+    /// Depth of arrays and objects in a command's body.
+    pub body_depth_max: usize,
+    /// Milliseconds after which the outcome of a command is first looked up.
+    pub look_up_first_ms: u64,
+    /// Milliseconds between two look-ups of one command at most; each gap is twice the one before.
+    pub look_up_gap_ms_max: u64,
+    /// Commands in one query at most.
+    pub look_up_commands_max: usize,
+    /// Milliseconds that the last look-up may take, once the caller's wait is over.
+    pub last_look_up_ms_max: u64,
+}
+
+impl Default for SubmitLimits {
+    fn default() -> Self {
+        Self {
+            in_flight_commands_max: 20_000,
+            command_bytes_max: 900_000,
+            body_depth_max: 64,
+            look_up_first_ms: 250,
+            look_up_gap_ms_max: 2_000,
+            look_up_commands_max: 10_000,
+            last_look_up_ms_max: 1_000,
+        }
+    }
+}

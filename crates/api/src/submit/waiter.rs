@@ -1,0 +1,122 @@
+//! A waiter: one caller on one flight.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ordain_model::Commit;
+use ordain_ports::{Delivered, Delivery};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::Wait;
+use super::flight::{Flight, Known, Settled, State};
+use super::waiting::Waiting;
+
+/// One caller on one flight. Dropped, the caller has left; the flight goes on.
+pub(super) struct Waiter {
+    flight: Arc<Flight>,
+    waiting: Arc<Waiting>,
+    /// Carried by whoever produced the flight.
+    delivery: Option<Delivery>,
+    produced: bool,
+    runtime: Handle,
+}
+
+/// What a caller waits to see.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// The end of the flight.
+    Settled(Settled),
+    /// That the command is durable.
+    Durable,
+}
+
+impl Waiter {
+    pub(super) const fn new(flight: Arc<Flight>, waiting: Arc<Waiting>, runtime: Handle) -> Self {
+        Self { flight, waiting, delivery: None, produced: false, runtime }
+    }
+
+    /// The same, as the one who produced the flight and watches over its delivery.
+    #[must_use]
+    pub(super) fn carrying(mut self, delivery: Delivery) -> Self {
+        self.delivery = Some(delivery);
+        self.produced = true;
+        self
+    }
+
+    pub(super) const fn flight(&self) -> &Arc<Flight> {
+        &self.flight
+    }
+
+    /// Whether the commit was decided from the record that this very caller produced. Whoever is
+    /// attached has produced none.
+    pub(super) fn has_produced(&self, commit: &Commit) -> bool {
+        self.produced && commit.source.nonce == self.flight.nonce
+    }
+
+    /// Waits until `wait` is fulfilled or over, then has the outcome looked up once more.
+    pub(super) async fn wait(&mut self, begun: Instant, wait: Wait, last: Duration) -> Option<Seen> {
+        let look: fn(&State) -> Option<Seen> = match wait {
+            Wait::Outcome(_) => settled,
+            Wait::Durable(_) => settled_or_durable,
+        };
+        if let Ok(seen) = timeout_at(begun + wait.limit(), self.see(look)).await {
+            return Some(seen);
+        }
+        let before = self.flight.look_ups();
+        self.waiting.look_up_now(&self.flight);
+        let looked_up = |state: &State| match look(state) {
+            Some(seen) => Some(Some(seen)),
+            None => (state.look_ups() > before).then_some(None),
+        };
+        timeout(last, self.see(looked_up)).await.ok().flatten()
+    }
+
+    /// Waits until `look` sees something, and passes on what becomes of the delivery meanwhile.
+    async fn see<T>(&mut self, look: impl Fn(&State) -> Option<T>) -> T {
+        loop {
+            let delivered = match &mut self.delivery {
+                None => return self.flight.until(look).await,
+                Some(delivery) => tokio::select! {
+                    biased;
+                    seen = self.flight.until(&look) => return seen,
+                    delivered = delivery => delivered,
+                },
+            };
+            self.delivery = None;
+            self.waiting.delivered(&self.flight, delivered);
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.waiting.leave(&self.flight);
+        let Some(delivery) = self.delivery.take() else { return };
+        if self.flight.is_settled() {
+            return;
+        }
+        // Others may be attached, or may attach until the delivery is known.
+        let (flight, waiting) = (Arc::clone(&self.flight), Arc::clone(&self.waiting));
+        self.runtime.spawn(async move {
+            let delivered: Delivered = delivery.await;
+            waiting.delivered(&flight, delivered);
+        });
+    }
+}
+
+impl Wait {
+    const fn limit(self) -> Duration {
+        match self {
+            Self::Outcome(limit) | Self::Durable(limit) => limit,
+        }
+    }
+}
+
+fn settled(state: &State) -> Option<Seen> {
+    state.settled.clone().map(Seen::Settled)
+}
+
+fn settled_or_durable(state: &State) -> Option<Seen> {
+    settled(state).or_else(|| (state.delivery == Known::Durable).then_some(Seen::Durable))
+}
