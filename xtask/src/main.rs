@@ -1,2 +1,49 @@
-//! `cargo xtask`.
-fn main() {}
+//! `cargo xtask`: the tasks of those who work on ordain. Each says what it runs before it runs it,
+//! and ends at the first that fails.
+
+mod bench;
+mod run;
+mod test;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+/// The tasks of those who work on ordain.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Set up what the tests need, and run them all: format, clippy, tests, docs, licences.
+    Test,
+    /// Check the model of the protocol with larger bounds than the tests do (minutes).
+    Model,
+    /// Rebuild many disk images after power cuts, and check what each still holds (minutes).
+    PowerCut {
+        /// How many images.
+        #[arg(long, default_value_t = 10_000)]
+        images: usize,
+        /// What the random choices are drawn from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Measure commands per second and latency of a release build on this machine.
+    Bench {
+        /// How long each measurement takes.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Test => test::run(),
+        Task::Model => run::cargo(&["run", "--release", "--package", "ordain-protocol"]),
+        Task::PowerCut { images, seed } => test::power_cut(images, seed),
+        Task::Bench { seconds } => bench::run(seconds),
+    }
+}

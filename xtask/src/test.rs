@@ -1,0 +1,28 @@
+//! `cargo xtask test`: all that has to hold before a change lands.
+
+use std::process::Command;
+
+use crate::{run, tools};
+
+/// Sets up what the tests need and runs all of them.
+pub(crate) fn run() -> anyhow::Result<()> {
+    tools::ensure()?;
+    run::cargo(&["fmt", "--all", "--check"])?;
+    run::cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    run::cargo(&["test", "--workspace", "--no-fail-fast"])?;
+    let strict = [("RUSTDOCFLAGS", "-D warnings")];
+    run::cargo_with(&["doc", "--workspace", "--no-deps", "--quiet"], &strict)?;
+    let mut deny = Command::new(tools::cargo_deny()?);
+    deny.args(["--offline", "check", "bans", "licenses", "sources"]).current_dir(run::root());
+    run::run(&mut deny, "cargo deny check bans licenses sources")
+}
+
+/// Checks many disk images as they may be after a power cut.
+pub(crate) fn power_cut(images: usize, seed: u64) -> anyhow::Result<()> {
+    tools::ensure()?;
+    let (images, seed) = (images.to_string(), seed.to_string());
+    let environment =
+        [("ORDAIN_TEST_POWER_CUT_IMAGES", images.as_str()), ("ORDAIN_TEST_SEED", seed.as_str())];
+    let test = ["test", "--package", "ordain-tests", "--test", "power_cut", "--", "--nocapture"];
+    run::cargo_with(&test, &environment)
+}
