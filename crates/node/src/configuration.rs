@@ -1,0 +1,200 @@
+//! The configuration of a process: flags over environment over file over defaults.
+
+use std::path::{Path, PathBuf};
+
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::{Figment, Provider};
+use serde::{Deserialize, Serialize};
+
+/// The configuration of one process. Every limit has its unit at the end of its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Configuration {
+    /// The directory that holds everything; made when there is none.
+    pub data: PathBuf,
+    /// Where clients are served, `address:port`; port 0 takes a free one.
+    pub listen: String,
+    /// Where metrics and operators are served, `address:port`; port 0 takes a free one.
+    pub metrics: String,
+    /// How long a process that is going down may take to answer what it has accepted.
+    pub drain_ms_max: u64,
+    /// What is logged, and how.
+    pub log: Log,
+    /// The limits of the API.
+    pub api: ordain_api::Settings,
+    /// The limits of the worker.
+    pub engine: ordain_engine::Settings,
+    /// The limits of the views.
+    pub views: ordain_views::Settings,
+    /// The limits of the embedded home, and its partitions.
+    pub embedded: ordain_embedded::Settings,
+}
+
+/// What is logged, and how. Logs go to standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// A filter such as `info` or `warn,ordain_engine=debug`.
+    pub filter: String,
+    /// One JSON object a line instead of text for people.
+    pub json: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), json: false }
+    }
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("./ordain-data"),
+            listen: "127.0.0.1:7400".to_owned(),
+            metrics: "127.0.0.1:7401".to_owned(),
+            drain_ms_max: 10_000,
+            log: Log::default(),
+            api: ordain_api::Settings::default(),
+            engine: ordain_engine::Settings::default(),
+            views: ordain_views::Settings::default(),
+            embedded: ordain_embedded::Settings::default(),
+        }
+    }
+}
+
+/// What the command line says of the configuration; what it leaves out is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Flags {
+    /// `--data`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// `--listen`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// `--metrics`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
+    /// `--partitions`
+    #[serde(skip)]
+    pub partitions: Option<u32>,
+}
+
+/// A configuration, and where each of its values comes from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What is in force.
+    pub configuration: Configuration,
+    /// Every value by its dotted name, in the order of names.
+    pub values: Vec<Value>,
+}
+
+/// One value that is in force.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Value {
+    /// Its dotted name, `engine.batch_records_max`.
+    pub name: String,
+    /// The value.
+    pub value: serde_json::Value,
+    /// Where it comes from: `default`, the file, the environment variable, or the flag.
+    pub source: String,
+}
+
+/// Environment variables are `ORDAIN_` and the dotted name in capitals, with `__` for each dot.
+const PREFIX: &str = "ORDAIN_";
+/// Variables of the command line's client that are no part of a process's configuration.
+const CLIENT_VARIABLES: [&str; 4] = ["server", "admin", "config", "json"];
+
+impl Configuration {
+    /// Puts the configuration together.
+    ///
+    /// # Errors
+    /// Names the value, where it comes from, and what is wrong with it; unknown names are errors.
+    pub fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<Loaded> {
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        if let Some(file) = file {
+            anyhow::ensure!(file.is_file(), "there is no configuration file {}", file.display());
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let figment = figment
+            .merge(Env::prefixed(PREFIX).ignore(&CLIENT_VARIABLES).filter(is_setting).split("__"))
+            .merge(flag(flags))
+            .merge(partitions_flag(flags));
+        let configuration: Self = figment.extract()?;
+        let values = values(&figment, &configuration)?;
+        Ok(Loaded { configuration, values })
+    }
+}
+
+/// Variables of the test runs are nobody's settings.
+fn is_setting(name: &figment::value::UncasedStr) -> bool {
+    !name.starts_with("TEST_")
+}
+
+fn flag(flags: &Flags) -> impl Provider {
+    named_flags(Serialized::defaults(flags.clone()))
+}
+
+fn partitions_flag(flags: &Flags) -> Figment {
+    match flags.partitions {
+        Some(partitions) => Figment::from(named_flags(Serialized::default(
+            "embedded.partitions",
+            partitions,
+        ))),
+        None => Figment::new(),
+    }
+}
+
+/// A provider whose values are said to come from the command line.
+struct NamedFlags<P>(P);
+
+fn named_flags<P: Provider>(provider: P) -> NamedFlags<P> {
+    NamedFlags(provider)
+}
+
+impl<P: Provider> Provider for NamedFlags<P> {
+    fn metadata(&self) -> figment::Metadata {
+        figment::Metadata::named("flag")
+    }
+
+    fn data(
+        &self,
+    ) -> figment::Result<figment::value::Map<figment::Profile, figment::value::Dict>> {
+        self.0.data()
+    }
+}
+
+fn values(figment: &Figment, configuration: &Configuration) -> anyhow::Result<Vec<Value>> {
+    let tree = serde_json::to_value(configuration)?;
+    let mut values = Vec::new();
+    flatten(String::new(), &tree, &mut values);
+    for value in &mut values {
+        value.source = figment
+            .find_metadata(&value.name)
+            .map_or_else(|| "default".to_owned(), |metadata| source(metadata, &value.name));
+    }
+    Ok(values)
+}
+
+fn source(metadata: &figment::Metadata, name: &str) -> String {
+    match &metadata.source {
+        Some(figment::Source::File(file)) => file.display().to_string(),
+        _ if metadata.name == "flag" => "flag".to_owned(),
+        _ if metadata.name.contains("environment variable") => {
+            format!("{PREFIX}{}", name.to_uppercase().replace('.', "__"))
+        }
+        _ => "default".to_owned(),
+    }
+}
+
+fn flatten(name: String, tree: &serde_json::Value, values: &mut Vec<Value>) {
+    match tree {
+        serde_json::Value::Object(members) => {
+            for (member, tree) in members {
+                let name =
+                    if name.is_empty() { member.clone() } else { format!("{name}.{member}") };
+                flatten(name, tree, values);
+            }
+        }
+        leaf => values.push(Value { name, value: leaf.clone(), source: String::new() }),
+    }
+}
