@@ -1,5 +1,6 @@
 //! The canonical form: one text for everything that means the same, to be hashed and compared.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use super::reader::INTEGER_END;
@@ -78,13 +79,7 @@ impl<'t> Writer<'_, 't> {
 
     /// Writes the members from `start` on as one object.
     fn object(&mut self, start: usize) {
-        self.members[start..].sort_unstable_by(|(a, _), (b, _)| {
-            if a.is_ascii() && b.is_ascii() {
-                a.cmp(b)
-            } else {
-                a.encode_utf16().cmp(b.encode_utf16())
-            }
-        });
+        self.members[start..].sort_unstable_by(|(one, _), (other, _)| utf16_order(one, other));
         self.out.push('{');
         for index in start..self.members.len() {
             if index > start {
@@ -96,6 +91,21 @@ impl<'t> Writer<'_, 't> {
             self.value(value);
         }
         self.out.push('}');
+    }
+}
+
+/// The order of the UTF-16 code units of two texts: that of their bytes, except that UTF-16 has
+/// what lies beyond U+FFFF (in UTF-8 from byte F0 on) before U+E000 to U+FFFF (bytes EE and EF).
+fn utf16_order(one: &str, other: &str) -> Ordering {
+    match one
+        .bytes()
+        .zip(other.bytes())
+        .find(|(one, other)| one != other)
+    {
+        None => one.len().cmp(&other.len()),
+        Some((0xf0.., 0xee | 0xef)) => Ordering::Less,
+        Some((0xee | 0xef, 0xf0..)) => Ordering::Greater,
+        Some((one, other)) => one.cmp(&other),
     }
 }
 
@@ -160,6 +170,8 @@ fn string(text: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::{Document, Limits};
 
     fn canonical(text: &str) -> String {
@@ -300,5 +312,18 @@ mod tests {
             "\"\\u0000\\b\\t\\n\\f\\r\\u001f\\\"\\\\/\u{7f}é\u{2028}\""
         );
         assert_eq!(canonical(r#""é\\é\"""#), r#""é\\é\"""#);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn names_are_in_the_order_of_their_utf16(
+            one in "[a\u{7f}\u{80}é\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}]{0,3}",
+            other in "[a\u{7f}\u{80}é\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}]{0,3}",
+        ) {
+            let expected = one.encode_utf16().cmp(other.encode_utf16());
+            prop_assert_eq!(super::utf16_order(&one, &other), expected);
+        }
     }
 }

@@ -368,7 +368,10 @@ fn near_the_schemas() -> impl Strategy<Value = Meaning> {
     leaf.prop_recursive(3, 20, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..5).prop_map(Meaning::Array),
-            proptest::collection::btree_map("[a-d]{1,2}", inner, 0..5).prop_map(Meaning::Object),
+            proptest::collection::vec("[a-c]{0,2}".prop_map(Meaning::String), 1..4)
+                .prop_map(Meaning::Array),
+            proptest::collection::btree_map(prop_oneof!["[a-d]", "[a-d]{2}"], inner, 0..5)
+                .prop_map(Meaning::Object),
         ]
     })
 }

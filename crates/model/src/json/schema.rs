@@ -376,6 +376,43 @@ mod tests {
     }
 
     #[test]
+    fn elements_are_distinct_by_value() {
+        let schema = r#"{"uniqueItems":true}"#;
+        for text in [
+            "[]",
+            r#"["b","a"]"#,
+            r#"["1",1]"#,
+            "[[1],[2]]",
+            r#"["a","B","b"]"#,
+        ] {
+            assert_eq!(violations(schema, text), [], "{text}");
+        }
+        for text in [
+            r#"["a","b","\u0061"]"#,
+            "[1,1.0]",
+            r#"[{"a":1,"b":2},{"b":2,"a":1}]"#,
+        ] {
+            assert_eq!(violations(schema, text).len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_compared_exactly() {
+        let schema = r#"{"minimum":-3,"maximum":9007199254740993}"#;
+        for (text, broken) in [
+            ("-3", 0),
+            ("-4", 1),
+            ("-3.5", 1),
+            ("9007199254740993", 0),
+            ("9007199254740994", 1),
+            ("9007199254740994.0", 1),
+            ("1e300", 1),
+        ] {
+            assert_eq!(violations(schema, text).len(), broken, "{text}");
+        }
+    }
+
+    #[test]
     fn references_within_a_schema_may_recurse() {
         let list = r##"{"type":"object","properties":{"next":{"$ref":"#"}},"additionalProperties":false}"##;
         assert_eq!(violations(list, r#"{"next":{"next":{}}}"#), []);

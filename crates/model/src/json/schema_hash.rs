@@ -119,6 +119,12 @@ mod tests {
             serde_json::from_str::<SchemaHash>(&text).expect("a hash"),
             hash
         );
+        let bytes = postcard::to_allocvec(&hash).expect("bytes");
+        assert_eq!(bytes.len(), 16);
+        assert_eq!(
+            postcard::from_bytes::<SchemaHash>(&bytes).expect("a hash"),
+            hash
+        );
         let written_oddly =
             text.replacen(&text[1..2], &format!("\\u{:04x}", text.as_bytes()[1]), 1);
         assert_eq!(

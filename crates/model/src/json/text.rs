@@ -161,6 +161,14 @@ mod tests {
     }
 
     #[test]
+    fn bytes_survive_postcard() {
+        let bytes = postcard::to_allocvec(&carrier()).expect("bytes");
+        let back: Carrier = postcard::from_bytes(&bytes).expect("a carrier");
+        assert_eq!(back, carrier());
+        assert_eq!(back.data.as_str(), ODD);
+    }
+
+    #[test]
     fn a_text_is_checked_and_trimmed() {
         for text in ["", "{", "1 2", "{\"a\":}", "nul", "'a'"] {
             assert!(Json::try_from(text.to_owned()).is_err(), "{text}");
