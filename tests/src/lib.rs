@@ -1,1 +1,37 @@
-//! What the test targets share.
+//! What the test targets share: real server processes to start, kill and start again, and a client
+//! that writes down what it was told.
+
+mod binary;
+mod client;
+mod server;
+
+pub use binary::{broken_binary, target_directory};
+pub use client::{Client, Told};
+pub use server::{Server, ServerOptions};
+
+use std::future::Future;
+use std::time::Duration;
+
+/// How long a test waits for a state before it fails.
+pub const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Waits until `state` gives something; fails the test when it takes longer than [`WAIT_MAX`].
+///
+/// # Panics
+/// When the state is not reached.
+pub async fn until<T, F, Fut>(what: &str, state: F) -> T
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let waited = tokio::time::timeout(WAIT_MAX, async {
+        loop {
+            if let Some(reached) = state().await {
+                return reached;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    #[expect(clippy::panic, reason = "a test that waits in vain has failed")]
+    waited.await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}

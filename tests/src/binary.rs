@@ -1,0 +1,40 @@
+//! The binary with crash points and deliberate breakages, built once for all tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The target directory of this build.
+///
+/// # Panics
+/// When the running test does not stand in one.
+#[must_use]
+pub fn target_directory() -> PathBuf {
+    let test = std::env::current_exe().unwrap_or_default();
+    // target/debug/deps/test-hash
+    let target = test.ancestors().nth(3).map(Path::to_path_buf);
+    #[expect(clippy::expect_used, reason = "cargo always puts tests there")]
+    target.expect("a test stands in target/<profile>/deps")
+}
+
+/// The path of `ordain-broken`, the binary in which crash points and deliberate breakages can be
+/// turned on by the environment variable `FAILPOINTS`. Builds it the first time.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn broken_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let status = Command::new(cargo)
+            .args(["build", "--quiet", "--package", "ordain", "--bin", "ordain-broken"])
+            .args(["--features", "broken", "--target-dir"])
+            .arg(target_directory())
+            .current_dir(root)
+            .status();
+        assert!(status.is_ok_and(|status| status.success()), "ordain-broken cannot be built");
+        target_directory().join("debug/ordain-broken")
+    })
+}

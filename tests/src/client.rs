@@ -1,0 +1,109 @@
+//! A client over HTTP that writes down what it was told.
+
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+/// A client of one server, over kept-alive connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    address: String,
+}
+
+/// What a server answered.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, byte for byte.
+    pub body: String,
+}
+
+impl Told {
+    /// The body as JSON; null when it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// A member of the body, by JSON pointer.
+    #[must_use]
+    pub fn at(&self, pointer: &str) -> Value {
+        self.json().pointer(pointer).cloned().unwrap_or(Value::Null)
+    }
+
+    /// The text of a header, empty when there is none.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl Client {
+    /// A client of the server at `http://address:port`.
+    ///
+    /// # Panics
+    /// When the client cannot be built.
+    #[must_use]
+    pub fn new(address: &str) -> Self {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .tcp_nodelay(true)
+            .timeout(Duration::from_secs(30))
+            .build();
+        #[expect(clippy::expect_used, reason = "nothing it is built of can be missing")]
+        let http = http.expect("a client");
+        Self { http, address: address.to_owned() }
+    }
+
+    /// Sends a command.
+    ///
+    /// # Errors
+    /// The connection failed: whether the command was accepted is unknown.
+    pub async fn send(
+        &self,
+        path: &str,
+        request: &str,
+        body: &str,
+    ) -> Result<Told, reqwest::Error> {
+        self.send_with(path, &[("idempotency-key", request)], body).await
+    }
+
+    /// Sends a command with these headers.
+    ///
+    /// # Errors
+    /// The connection failed: whether the command was accepted is unknown.
+    pub async fn send_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Told, reqwest::Error> {
+        let mut request = self
+            .http
+            .post(format!("{}{path}", self.address))
+            .header("content-type", "application/json")
+            .body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        told(request.send().await?).await
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub async fn get(&self, path: &str) -> Result<Told, reqwest::Error> {
+        told(self.http.get(format!("{}{path}", self.address)).send().await?).await
+    }
+}
+
+async fn told(answer: reqwest::Response) -> Result<Told, reqwest::Error> {
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    Ok(Told { status, headers, body: answer.text().await? })
+}
