@@ -23,8 +23,16 @@ pub(crate) fn cargo_deny() -> anyhow::Result<PathBuf> {
     let program = tools.join("bin/cargo-deny");
     if !program.exists() {
         let root = tools.to_string_lossy().into_owned();
-        let arguments =
-            ["install", "--locked", "--quiet", "--root", &root, "--version", CARGO_DENY, "cargo-deny"];
+        let arguments = [
+            "install",
+            "--locked",
+            "--quiet",
+            "--root",
+            &root,
+            "--version",
+            CARGO_DENY,
+            "cargo-deny",
+        ];
         run::cargo(&arguments)?;
     }
     Ok(program)
@@ -40,13 +48,28 @@ fn answers(program: &str, argument: &str) -> bool {
 }
 
 fn debian(packages: &[&str]) -> anyhow::Result<()> {
-    let install = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
-    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+    let install = format!(
+        "apt-get install -y --no-install-recommends {}",
+        packages.join(" ")
+    );
+    let root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|id| id.stdout == b"0\n");
     if !root || !answers("apt-get", "--version") {
-        bail!("the tests need {}; as root, type: {install}", packages.join(", "));
+        bail!(
+            "the tests need {}; as root, type: {install}",
+            packages.join(", ")
+        );
     }
-    run::run(Command::new("apt-get").arg("update").stdout(Stdio::null()), "apt-get update")?;
+    run::run(
+        Command::new("apt-get").arg("update").stdout(Stdio::null()),
+        "apt-get update",
+    )?;
     let mut command = Command::new("sh");
-    command.args(["-c", &install]).stdout(Stdio::null()).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+        .args(["-c", &install])
+        .stdout(Stdio::null())
+        .env("DEBIAN_FRONTEND", "noninteractive");
     run::run(&mut command, &install)
 }
