@@ -27,6 +27,11 @@ pub(crate) fn outcome(commit: &Commit) -> Vec<u8> {
         .finish()
 }
 
+/// The answer to a command that is durable, and that nobody waits for.
+pub(crate) fn accepted(request: &RequestId) -> Vec<u8> {
+    ObjectWriter::new().plain("requestId", request).plain("state", "PENDING").finish()
+}
+
 /// The answer while a command is accepted or on its way, and not decided.
 pub(crate) fn pending(request: &RequestId, behind_records: u64, behind_ms: u64) -> Vec<u8> {
     let behind =

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::SubmitLimits;
+
 /// The limits of the API. Everything that fills up has one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// Those of commands on their way.
+    pub submit: SubmitLimits,
     /// The largest body of a single command.
     pub body_bytes_max: usize,
     /// How long a body may take to arrive.
@@ -16,8 +20,6 @@ pub struct Settings {
     /// How much of a body that is too large is read and thrown away, so that a client that is
     /// still sending sees the answer and not a broken connection.
     pub body_discard_bytes_max: usize,
-    /// How deep arrays and objects of a body may stand in one another; `[]` has depth 1.
-    pub depth_max: usize,
     /// The largest sum of request line and headers.
     pub header_bytes_max: usize,
     /// The most headers of one request.
@@ -27,19 +29,10 @@ pub struct Settings {
     pub header_ms_max: u64,
     /// The most connections of one listener; more wait in the backlog of the system.
     pub connections_max: u32,
-    /// The most commands that are accepted or on their way and not answered; more are answered
-    /// 503.
-    pub in_flight_max: usize,
     /// How long a client waits that does not say how long.
     pub wait_ms_default: u64,
     /// The longest that any client waits, whatever it says.
     pub wait_ms_max: u64,
-    /// How long after the start of a wait the stored outcome is first looked up.
-    pub lookup_ms_first: u64,
-    /// The longest time between two look-ups of one waiting command.
-    pub lookup_ms_max: u64,
-    /// The most outcomes that one look-up asks for.
-    pub lookup_ids_max: usize,
     /// The largest JSON array of commands.
     pub batch_bytes_max: usize,
     /// The most commands in a JSON array.
@@ -69,20 +62,16 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            submit: SubmitLimits::default(),
             body_bytes_max: 1 << 20,
             body_ms_max: 30_000,
             body_discard_bytes_max: 4 << 20,
-            depth_max: 64,
             header_bytes_max: 16 << 10,
             headers_max: 64,
             header_ms_max: 30_000,
             connections_max: 10_000,
-            in_flight_max: 10_000,
             wait_ms_default: 5_000,
             wait_ms_max: 60_000,
-            lookup_ms_first: 250,
-            lookup_ms_max: 2_000,
-            lookup_ids_max: 1_000,
             batch_bytes_max: 16 << 20,
             batch_commands_max: 10_000,
             batch_in_flight_max: 256,
@@ -121,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_setting_that_does_not_exist_is_refused() {
-        assert!(serde_json::from_str::<Settings>(r#"{"depth_max":3}"#).is_ok());
-        assert!(serde_json::from_str::<Settings>(r#"{"depth":3}"#).is_err());
+        assert!(serde_json::from_str::<Settings>(r#"{"headers_max":3}"#).is_ok());
+        assert!(serde_json::from_str::<Settings>(r#"{"headers":3}"#).is_err());
     }
 }

@@ -1,12 +1,17 @@
 //! What every route works with: the ports, the types, the limits, and how the process is doing.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use ordain_model::Registry;
-use ordain_ports::{Clock, CommandLog, Commits, DeadLetters, Outcomes, Replies, ViewStore};
+use ordain_ports::{Clock, CommandLog, Commits, DeadLetters, Error, Outcomes, Replies, ViewStore};
 
-use crate::Settings;
+use crate::routes::health::Probes;
+use crate::routes::{openapi, types};
+use crate::{Settings, SubmitPorts, Submitter};
 
 /// The ports that the API works with.
 #[derive(Clone)]
@@ -75,16 +80,66 @@ impl fmt::Debug for Parts {
 }
 
 /// What every route works with. Shared by all requests.
-#[derive(Debug)]
 pub struct Api {
     /// What it was made of.
     pub(crate) parts: Parts,
+    /// Takes commands to their outcomes.
+    pub(crate) submitter: Arc<Submitter>,
+    /// When it was made.
+    pub(crate) begun: Instant,
+    /// What `GET /v1/types` answers.
+    pub(crate) types: Bytes,
+    /// What `GET /openapi.json` answers.
+    pub(crate) description: Bytes,
+    /// Asks the dependencies whether they are there.
+    pub(crate) probes: Probes,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Api").field(&self.parts).finish()
+    }
 }
 
 impl Api {
+    /// An API that takes commands from now on.
+    ///
+    /// # Errors
+    /// The reply channel of this process cannot be opened.
+    pub async fn start(parts: Parts) -> Result<Arc<Self>, Error> {
+        let ports = SubmitPorts {
+            registry: Arc::clone(&parts.registry),
+            log: Arc::clone(&parts.ports.log),
+            outcomes: Arc::clone(&parts.ports.outcomes),
+            replies: Arc::clone(&parts.ports.replies),
+            clock: Arc::clone(&parts.ports.clock),
+        };
+        let submitter = Submitter::start(ports, parts.settings.submit.clone()).await?;
+        Ok(Arc::new(Self {
+            submitter,
+            begun: Instant::now(),
+            types: types::document(&parts.registry).into(),
+            description: openapi::document(&parts.registry, &parts.version).into(),
+            probes: Probes::default(),
+            parts,
+        }))
+    }
+
+    /// The limits.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.parts.settings
+    }
+
     /// The view of that name.
     pub(crate) fn view(&self, name: &str) -> Option<&ViewInfo> {
         self.parts.views.iter().find(|view| view.name == name)
+    }
+
+    /// Takes no command any more, and waits until those on their way are answered; says whether
+    /// that was reached within the limit.
+    pub async fn drain(&self, limit: Duration) -> bool {
+        self.parts.readiness.set("drain", Err("going down".to_owned()));
+        self.submitter.drain(limit).await
     }
 }
 
@@ -109,7 +164,7 @@ impl Liveness {
 
 /// What others in the process say about being ready: by name, well or why not.
 #[derive(Debug, Clone, Default)]
-pub struct Readiness(Arc<Mutex<std::collections::BTreeMap<String, Result<(), String>>>>);
+pub struct Readiness(Arc<Mutex<BTreeMap<String, Result<(), String>>>>);
 
 impl Readiness {
     /// Says how the part of that name is doing; the last word counts.

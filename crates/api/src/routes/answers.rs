@@ -1,0 +1,107 @@
+//! How an answer of the submitter looks over HTTP.
+
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::routes::json;
+use crate::{Answered, Api, Invalid, Problem, Refusal, Request, document};
+
+/// Carries the request id, both ways.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Says that the outcome was decided for an earlier sending.
+pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName =
+    HeaderName::from_static("idempotency-replayed");
+
+/// What is told of a command: a document with its status, or a problem.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The status and the document.
+    pub(crate) said: Result<(StatusCode, Vec<u8>), Problem>,
+    /// Whether the outcome was decided for an earlier sending.
+    pub(crate) replayed: bool,
+}
+
+/// What is told of a command that was submitted.
+pub(crate) fn told(api: &Api, request: &Request, answered: Answered) -> Told {
+    let replayed = matches!(answered, Answered::Decided { replayed: true, .. });
+    let id = || request.request.clone();
+    let said = match answered {
+        Answered::Decided { commit, .. } => match Problem::of_outcome(&commit) {
+            None => Ok((success(api, request), document::outcome(&commit))),
+            Some(problem) => Err(problem),
+        },
+        Answered::Accepted => Ok((StatusCode::ACCEPTED, document::accepted(&request.request))),
+        Answered::KeyReused => Err(Problem::key_reused().about(id())),
+        Answered::TimedOut { retry_after, .. } => {
+            Err(Problem::timed_out(id()).retry_after_s(whole_seconds(retry_after)))
+        }
+        Answered::NotAccepted { why, retry_after } => Err(Problem::not_accepted(refused(why))
+            .about(id())
+            .retry_after_s(whole_seconds(retry_after))),
+        Answered::Invalid(why) => Err(invalid(api, request, why).about(id())),
+    };
+    Told { said, replayed }
+}
+
+/// The same as an answer of its own.
+pub(crate) fn respond(request: &Request, told: Told) -> Response {
+    let mut response = match told.said {
+        Ok((status, document)) => (status, json(document)).into_response(),
+        Err(problem) => problem.into_response(),
+    };
+    let is_accepted = response.status() == StatusCode::ACCEPTED;
+    let headers = response.headers_mut();
+    // Ids have only letters that a header and a path can carry.
+    if let Ok(id) = HeaderValue::from_str(request.request.as_str()) {
+        headers.insert(IDEMPOTENCY_KEY, id);
+    }
+    if told.replayed {
+        headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
+    if is_accepted && let Ok(location) = HeaderValue::try_from(location(request)) {
+        headers.insert(LOCATION, location);
+    }
+    response
+}
+
+/// Where the outcome of a command is to be found.
+fn location(request: &Request) -> String {
+    let aggregate = &request.aggregate;
+    let (kind, id) = (aggregate.aggregate_type(), aggregate.id());
+    format!("/v1/{kind}/{id}/requests/{}", request.request)
+}
+
+fn success(api: &Api, request: &Request) -> StatusCode {
+    let handler = api.submitter.handler(request.aggregate.aggregate_type());
+    let command = handler.and_then(|known| known.definition().command(request.command.as_str()));
+    if command.is_some_and(|command| command.creates) { StatusCode::CREATED } else { StatusCode::OK }
+}
+
+fn invalid(api: &Api, request: &Request, why: Invalid) -> Problem {
+    match why {
+        Invalid::UnknownCommand => {
+            match api.submitter.handler(request.aggregate.aggregate_type()) {
+                Some(_) => Problem::unknown_command(),
+                None => Problem::unknown_type(),
+            }
+        }
+        Invalid::Malformed(why) => Problem::malformed(why),
+        Invalid::Violations(violations) => Problem::invalid_body(violations),
+        Invalid::Undecodable(why) => Problem::invalid_body(Vec::new()).because(why),
+        Invalid::TooLarge { bytes_max } => Problem::body_too_large(bytes_max),
+    }
+}
+
+const fn refused(why: Refusal) -> &'static str {
+    match why {
+        Refusal::Busy => "as many commands are on their way as may be",
+        Refusal::NoSpace => "there is no room for more commands",
+        Refusal::Draining => "this process is going down",
+    }
+}
+
+fn whole_seconds(time: std::time::Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
