@@ -10,6 +10,8 @@ mod identity;
 mod limits;
 mod look_up;
 mod measures;
+#[cfg(test)]
+mod tests;
 mod waiter;
 mod waiting;
 

@@ -98,7 +98,7 @@ fn fulfils(command: &CommandType, document: &Document<'_>) -> Result<(), Invalid
 }
 
 /// A bound on the bytes of the record.
-fn record_bytes(request: &Request) -> usize {
+pub(super) fn record_bytes(request: &Request) -> usize {
     let names = request.aggregate.as_str().len() + request.request.as_str().len();
     request.body.len() + names + request.command.as_str().len() + FIXED_BYTES_MAX
 }

@@ -38,7 +38,7 @@ mod tests {
     fn the_same_request_creates_the_same_aggregate_for_good() {
         let request: RequestId = "r1".parse().unwrap();
         let key = created_id("default", "account", &request).unwrap();
-        assert_eq!(key.as_str(), "default/account/f5c1d0c2-0000-0000-0000-000000000000");
+        assert_eq!(key.as_str(), "default/account/25a2a63c-ba03-5541-a775-e8757ef3a5e9");
         for (tenant, kind, request) in
             [("other", "account", "r1"), ("default", "job-request", "r1"), ("default", "account", "r2")]
         {

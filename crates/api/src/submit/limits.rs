@@ -22,6 +22,11 @@ pub struct SubmitLimits {
     pub look_up_commands_max: usize,
     /// Milliseconds that the last look-up may take, once the caller's wait is over.
     pub last_look_up_ms_max: u64,
+    /// The first pause, in milliseconds, between two looks whether the workers have come to where
+    /// the log ended when somebody asked for an outcome; it doubles.
+    pub outcome_poll_ms_first: u64,
+    /// The longest such pause, in milliseconds.
+    pub outcome_poll_ms_max: u64,
 }
 
 impl Default for SubmitLimits {
@@ -34,6 +39,8 @@ impl Default for SubmitLimits {
             look_up_gap_ms_max: 2_000,
             look_up_commands_max: 10_000,
             last_look_up_ms_max: 1_000,
+            outcome_poll_ms_first: 5,
+            outcome_poll_ms_max: 100,
         }
     }
 }

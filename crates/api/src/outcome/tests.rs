@@ -1,0 +1,99 @@
+//! UNKNOWN is said only when it is certain.
+
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::Wait;
+use crate::scripted::{Log, Scripted, Stored, deposit, success};
+
+struct Asked {
+    log: Arc<Log>,
+    outcomes: Arc<Stored>,
+}
+
+impl Asked {
+    fn new(ends: &[u64], progress: &[Option<u64>]) -> Self {
+        let asked = Self { log: Arc::default(), outcomes: Arc::default() };
+        asked.log.ends.send_replace(ends.to_vec());
+        asked.log.progress.send_replace(progress.to_vec());
+        asked
+    }
+
+    fn ask(&self, wait_ms: u64) -> JoinHandle<Found> {
+        let (log, outcomes) = (self.log.clone(), self.outcomes.clone());
+        let request = deposit("r", 1);
+        tokio::spawn(async move {
+            let limits = SubmitLimits::default();
+            let questions =
+                Questions { log: log.as_ref(), outcomes: outcomes.as_ref(), limits: &limits };
+            let id = (request.aggregate, request.request);
+            questions.ask(id, Duration::from_millis(wait_ms)).await.unwrap()
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_once_every_partition_is_empty_or_done_up_to_its_end() {
+    for (ends, progress) in [
+        (vec![0, 0], vec![None, None]),
+        (vec![5, 0], vec![Some(5), None]),
+        (vec![5, 3], vec![Some(9), Some(3)]),
+        (vec![], vec![]),
+    ] {
+        assert_eq!(Asked::new(&ends, &progress).ask(0).await.unwrap(), Found::Unknown, "{ends:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pending_while_any_partition_lags() {
+    for (ends, progress, records) in [
+        (vec![5, 0], vec![Some(4), None], 1),
+        (vec![5, 3], vec![Some(5), None], 3),
+        // A partition that is newer than the answer about progress.
+        (vec![5, 3], vec![Some(5)], 3),
+        (vec![5, 3], vec![Some(2), Some(1)], 5),
+    ] {
+        let found = Asked::new(&ends, &progress).ask(200).await.unwrap();
+        assert_eq!(found, Found::Pending(Behind { records, ms: 200 }), "{ends:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lagging_partition_is_waited_for() {
+    let asked = Asked::new(&[5, 3], &[Some(5), Some(2)]);
+    let answer = asked.ask(5_000);
+    sleep(Duration::from_millis(300)).await;
+    assert!(!answer.is_finished());
+    // What comes after the question does not prolong the wait.
+    asked.log.ends.send_replace(vec![5, 9]);
+    asked.log.progress.send_replace(vec![Some(5), Some(3)]);
+    let begun = Instant::now();
+    assert_eq!(answer.await.unwrap(), Found::Unknown);
+    assert!(begun.elapsed() <= Duration::from_millis(100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_is_there_is_found_at_once_however_far_the_workers_are_behind() {
+    let asked = Asked::new(&[5], &[None]);
+    let scripted = Scripted::start().await;
+    scripted.submit(deposit("r", 1), Wait::Outcome(Duration::from_secs(5)));
+    let command = scripted.log.appended(1).await;
+    asked.outcomes.store(&command);
+    let begun = Instant::now();
+    assert_eq!(asked.ask(5_000).await.unwrap(), Found::Outcome(Arc::new(success(&command))));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_comes_with_the_last_progress_is_never_missed() {
+    let asked = Asked::new(&[5], &[Some(4)]);
+    let scripted = Scripted::start().await;
+    scripted.submit(deposit("r", 1), Wait::Outcome(Duration::from_secs(5)));
+    let command = scripted.log.appended(1).await;
+    let answer = asked.ask(5_000);
+    sleep(Duration::from_millis(50)).await;
+    // The worker stores the outcome first and saves progress after it.
+    asked.outcomes.store(&command);
+    asked.log.progress.send_replace(vec![Some(5)]);
+    assert!(matches!(answer.await.unwrap(), Found::Outcome(_)));
+}
