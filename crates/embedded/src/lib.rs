@@ -1,1 +1,35 @@
-//! (to be written)
+//! Every port of ordain in one process, on one directory: durable, and the executable meaning of
+//! the ports' contracts.
+//!
+//! One thread writes everything, in batches that are synced before any of it is shown or
+//! answered. Everything else reads by snapshots of what was synced.
+
+mod append;
+mod batch;
+mod commits;
+mod directory;
+mod events;
+mod failure;
+mod fault;
+mod feed;
+mod group;
+mod home;
+mod key;
+mod log;
+mod mend;
+mod notes;
+mod queue;
+mod record;
+mod replies;
+mod requests;
+mod settings;
+mod space;
+mod tables;
+mod views;
+mod watch;
+mod writer;
+
+pub use directory::OpenError;
+pub use failure::Failure;
+pub use home::Home;
+pub use settings::Settings;
