@@ -7,7 +7,6 @@
 //! The doc comment of each test begins with the promise that it is about, by its number in the
 //! contract of the port.
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "this is test code, and is compiled for tests only"

@@ -1,18 +1,29 @@
 //! The contract of the look-up of outcomes.
 
 use std::pin::pin;
+use std::slice;
 
 use super::samples::{Line, aggregate, request};
 use super::{Setup, Stores};
 
 /// Promise 1: what an insert has reported is found at once, through every client.
 pub async fn what_was_reported_is_found_at_once<W: Stores>() {
-    let world = W::fresh(Setup::default()).await;
+    let world = W::fresh(Setup::DEFAULT).await;
     let mut line = Line::of("a");
     for nth in 0..30 {
-        let commit = if nth % 3 == 0 { line.refusal() } else { line.success(1) };
+        let commit = if nth % 3 == 0 {
+            line.refusal()
+        } else {
+            line.success(1)
+        };
         let (commits, outcomes) = (world.commits().await, world.outcomes().await);
-        assert!(commits.insert(&[commit.clone()]).await.stop.is_none());
+        assert!(
+            commits
+                .insert(slice::from_ref(&commit))
+                .await
+                .stop
+                .is_none()
+        );
         let id = (commit.aggregate.clone(), commit.request.clone());
         let found = outcomes.find(&[id]).await.expect("finds");
         assert_eq!(found, [Some(commit)], "a reported commit was not found");
@@ -21,10 +32,13 @@ pub async fn what_was_reported_is_found_at_once<W: Stores>() {
 
 /// Promise 1: what is found, under one id, is the commit of this aggregate and no other.
 pub async fn ids_count_per_aggregate<W: Stores>() {
-    let world = W::fresh(Setup::default()).await;
+    let world = W::fresh(Setup::DEFAULT).await;
     let (mut one, mut other) = (Line::of("a"), Line::of("a:r1"));
     let id = request("r1");
-    let written = [one.success_of(&id, 1), other.success_of(&request("r1:r1"), 1)];
+    let written = [
+        one.success_of(&id, 1),
+        other.success_of(&request("r1:r1"), 1),
+    ];
     assert!(world.commits().await.insert(&written).await.stop.is_none());
     let asked = [
         (aggregate("a"), request("r1:r1")),
@@ -38,7 +52,7 @@ pub async fn ids_count_per_aggregate<W: Stores>() {
 
 /// Promise 2: what was found is there after an abrupt end, reported or not.
 pub async fn what_was_found_survives_a_restart<W: Stores>() {
-    let mut world = W::fresh(Setup::default()).await;
+    let mut world = W::fresh(Setup::DEFAULT).await;
     let mut line = Line::of("a");
     for _ in 0..5 {
         let commit = line.success(1);
@@ -59,7 +73,7 @@ pub async fn what_was_found_survives_a_restart<W: Stores>() {
             }
         }
         drop((commits, outcomes));
-        world = world.restart(Setup::default()).await;
+        world = world.restart(Setup::DEFAULT).await;
         let found = world.outcomes().await.find(&id).await.expect("finds");
         assert_eq!(found, [Some(commit)], "what was found is gone");
     }
@@ -67,7 +81,7 @@ pub async fn what_was_found_survives_a_restart<W: Stores>() {
 
 /// Promise 3: answers stand in the order of the questions, also of unknown and repeated ones.
 pub async fn answers_stand_in_the_order_of_the_questions<W: Stores>() {
-    let world = W::fresh(Setup::default()).await;
+    let world = W::fresh(Setup::DEFAULT).await;
     let mut lines: Vec<Line> = (0..40).map(|n| Line::of(&format!("a{n}"))).collect();
     let written: Vec<_> = lines.iter_mut().map(|line| line.success(1)).collect();
     assert!(world.commits().await.insert(&written).await.stop.is_none());
