@@ -4,7 +4,9 @@
 pub mod clock;
 pub mod faulty;
 mod gate;
+mod given;
 mod wait;
 
 pub use gate::Gate;
+pub use given::{Decided, Given, given};
 pub use wait::{WAIT_MAX, until, within};
