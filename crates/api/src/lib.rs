@@ -13,6 +13,8 @@ mod routes;
 mod scripted;
 mod server;
 mod settings;
+#[cfg(test)]
+mod staged;
 mod state;
 mod submit;
 mod writer;

@@ -150,3 +150,6 @@ fn http(settings: &Settings) -> http1::Builder {
     }
     http
 }
+
+#[cfg(test)]
+mod tests;
