@@ -1,7 +1,9 @@
 //! One command on its way into the log of requests.
 
 use ordain_model::{Command, Timestamp};
-use ordain_ports::{Clock as _, Content, Delivered, DeliveryPromise, NotAccepted, Position, SystemClock};
+use ordain_ports::{
+    Clock as _, Content, Delivered, DeliveryPromise, NotAccepted, Position, SystemClock,
+};
 
 use crate::batch::Batch;
 use crate::log::Entry;
@@ -24,9 +26,22 @@ impl Append {
         promise: DeliveryPromise,
     ) -> Self {
         let time = now();
-        let position = Position { partition, offset: 0 };
-        let entry = Entry { offset: 0, time, bytes: payload.len(), content };
-        Self { position, value: record::timed(time, payload), entry: Some(entry), promise }
+        let position = Position {
+            partition,
+            offset: 0,
+        };
+        let entry = Entry {
+            offset: 0,
+            time,
+            bytes: payload.len(),
+            content,
+        };
+        Self {
+            position,
+            value: record::timed(time, payload),
+            entry: Some(entry),
+            promise,
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -92,11 +92,17 @@ struct Appended<R> {
 
 impl<R: Recorded> Appended<R> {
     fn new(log: Arc<Log<R>>) -> Self {
-        Self { next: log.ends(), log, entries: Vec::new() }
+        Self {
+            next: log.ends(),
+            log,
+            entries: Vec::new(),
+        }
     }
 
     fn append(&mut self, partition: u32, entry: Entry<R>) -> u64 {
-        let Some(next) = self.next.get_mut(partition as usize) else { return 0 };
+        let Some(next) = self.next.get_mut(partition as usize) else {
+            return 0;
+        };
         let offset = *next;
         *next += 1;
         self.entries.push((partition, entry.at(offset)));
@@ -186,12 +192,7 @@ impl Batch {
     }
 
     /// Appends to the log of events.
-    pub(crate) fn append_event(
-        &mut self,
-        partition: u32,
-        value: Vec<u8>,
-        entry: Entry<Published>,
-    ) {
+    pub(crate) fn append_event(&mut self, partition: u32, value: Vec<u8>, entry: Entry<Published>) {
         let offset = self.events.append(partition, entry);
         let key = key::record(Position { partition, offset });
         self.write(Table::Events, key, value.into());
@@ -203,8 +204,10 @@ impl Batch {
         let follows = match self.heads.get(aggregate) {
             Some(head) => revision == head + 1,
             None => {
-                let stored =
-                    |revision| self.tables.contains(Table::Commits, &key::commit(aggregate, revision));
+                let stored = |revision| {
+                    self.tables
+                        .contains(Table::Commits, &key::commit(aggregate, revision))
+                };
                 revision > 0 && !stored(revision)? && (revision == 1 || stored(revision - 1)?)
             }
         };

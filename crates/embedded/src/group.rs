@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::fault::Fault;
-use crate::{Settings, key};
 use crate::log::Kind;
 use crate::queue::lock;
 use crate::record;
 use crate::tables::{Table, Tables};
+use crate::{Settings, key};
 
 /// All groups on one log.
 pub(crate) struct Groups {
@@ -31,12 +31,20 @@ impl Groups {
         settings: &Settings,
     ) -> Result<Self, Fault> {
         let mut saved: HashMap<String, Vec<Option<u64>>> = HashMap::new();
-        for pair in tables.view().prefix(Table::Notes, &key::all_progress(kind.byte())) {
+        for pair in tables
+            .view()
+            .prefix(Table::Notes, &key::all_progress(kind.byte()))
+        {
             let (key, value) = pair?;
-            let unreadable = |why| Fault::Unreadable { what: "progress".to_owned(), why };
+            let unreadable = |why| Fault::Unreadable {
+                what: "progress".to_owned(),
+                why,
+            };
             let progress = record::number(&value).map_err(unreadable)?;
-            let Some((partition, group)) = key::group_of_progress(&key) else { continue };
-            let slots = saved.entry(group.to_owned()).or_insert_with(Vec::new);
+            let Some((partition, group)) = key::group_of_progress(&key) else {
+                continue;
+            };
+            let slots = saved.entry(group.to_owned()).or_default();
             slots.resize(partitions as usize, None);
             if let Some(slot) = slots.get_mut(partition as usize) {
                 *slot = Some(progress);
@@ -48,7 +56,12 @@ impl Groups {
             (name, group)
         };
         let groups = Mutex::new(saved.into_iter().map(group).collect());
-        Ok(Self { kind, partitions, revoke, groups })
+        Ok(Self {
+            kind,
+            partitions,
+            revoke,
+            groups,
+        })
     }
 
     /// The group of that name; there is one for every name.
@@ -126,9 +139,25 @@ pub(crate) enum Standing {
 
 impl Group {
     fn new(kind: Kind, name: &str, saved: &[Option<u64>], revoke: Duration) -> Self {
-        let slots = saved.iter().map(|&saved| Slot { lease: Lease::Free, saved }).collect();
-        let state = State { slots, members: BTreeMap::new(), next_member: 0, next_epoch: 0 };
-        Self { kind, name: name.to_owned(), revoke, state: Mutex::new(state) }
+        let slots = saved
+            .iter()
+            .map(|&saved| Slot {
+                lease: Lease::Free,
+                saved,
+            })
+            .collect();
+        let state = State {
+            slots,
+            members: BTreeMap::new(),
+            next_member: 0,
+            next_epoch: 0,
+        };
+        Self {
+            kind,
+            name: name.to_owned(),
+            revoke,
+            state: Mutex::new(state),
+        }
     }
 
     /// The key under which the progress of a partition is kept.
@@ -143,7 +172,13 @@ impl Group {
         state.next_member += 1;
         let signal = Arc::new(Notify::new());
         let given = VecDeque::new();
-        state.members.insert(member, Member { signal: Arc::clone(&signal), given });
+        state.members.insert(
+            member,
+            Member {
+                signal: Arc::clone(&signal),
+                given,
+            },
+        );
         state.share_out(self.revoke);
         (member, signal)
     }
@@ -173,13 +208,20 @@ impl Group {
         let mut state = lock(&self.state);
         state.expire();
         while let Some(partition) = state.next_given(member) {
-            let Some(slot) = state.slots.get_mut(partition as usize) else { continue };
+            let Some(slot) = state.slots.get_mut(partition as usize) else {
+                continue;
+            };
             let progress = slot.saved;
             match &mut slot.lease {
                 Lease::Held(holder) if holder.member == member && !holder.taken => {
                     holder.taken = true;
                     let signal = Arc::clone(&holder.signal);
-                    return Ok(Grant { partition, epoch: holder.epoch, progress, signal });
+                    return Ok(Grant {
+                        partition,
+                        epoch: holder.epoch,
+                        progress,
+                        signal,
+                    });
                 }
                 _ => {}
             }
@@ -209,7 +251,11 @@ impl Group {
 
     /// The durable progress of every partition.
     pub(crate) fn progress(&self) -> Vec<Option<u64>> {
-        lock(&self.state).slots.iter().map(|slot| slot.saved).collect()
+        lock(&self.state)
+            .slots
+            .iter()
+            .map(|slot| slot.saved)
+            .collect()
     }
 
     /// This progress has become durable.
@@ -245,7 +291,9 @@ impl State {
             if !matches!(slot.lease, Lease::Free) {
                 continue;
             }
-            let Some((member, held)) = held.iter_mut().min_by_key(|(_, held)| *held) else { return };
+            let Some((member, held)) = held.iter_mut().min_by_key(|(_, held)| *held) else {
+                return;
+            };
             *held += 1;
             self.next_epoch += 1;
             slot.lease = Lease::Held(Holder {
@@ -263,8 +311,16 @@ impl State {
 
     /// How many partitions each member holds.
     fn held(&self) -> Vec<(u64, usize)> {
-        let count = |member: u64| self.slots.iter().filter(|slot| slot.is_held_by(member)).count();
-        self.members.keys().map(|&member| (member, count(member))).collect()
+        let count = |member: u64| {
+            self.slots
+                .iter()
+                .filter(|slot| slot.is_held_by(member))
+                .count()
+        };
+        self.members
+            .keys()
+            .map(|&member| (member, count(member)))
+            .collect()
     }
 
     /// Fences the lanes whose time to save has passed.

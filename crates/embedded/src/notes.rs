@@ -18,7 +18,10 @@ fn not_storable(what: &'static str) -> impl Fn(Unreadable) -> Error {
 }
 
 fn unreadable(why: Unreadable) -> Fault {
-    Fault::Unreadable { what: "a dead letter".to_owned(), why }
+    Fault::Unreadable {
+        what: "a dead letter".to_owned(),
+        why,
+    }
 }
 
 fn letter_key(id: &LetterId) -> Result<Vec<u8>, Error> {
@@ -58,24 +61,34 @@ impl DeadLetters for Home {
             let view = tables.view();
             let end = key::behind(&key::letters());
             let letters = view.range(Table::Notes, &from, &end).take(limit);
-            letters.map(|pair| record::decode(&pair?.1).map_err(unreadable)).collect()
+            letters
+                .map(|pair| record::decode(&pair?.1).map_err(unreadable))
+                .collect()
         });
         Ok(letters.await?)
     }
 
     async fn get(&self, id: &LetterId) -> Result<Option<DeadLetter>, Error> {
-        let Some(key) = key::letter(id) else { return Ok(None) };
+        let Some(key) = key::letter(id) else {
+            return Ok(None);
+        };
         let letter = self.inner.read(move |tables| {
             let letter = tables.view().get(Table::Notes, &key)?;
-            letter.map(|letter| record::decode(&letter).map_err(unreadable)).transpose()
+            letter
+                .map(|letter| record::decode(&letter).map_err(unreadable))
+                .transpose()
         });
         Ok(letter.await?)
     }
 
     async fn retried(&self, id: &LetterId, request: RequestId) -> Result<bool, Error> {
-        let Some(key) = key::letter(id) else { return Ok(false) };
+        let Some(key) = key::letter(id) else {
+            return Ok(false);
+        };
         let noted = self.inner.write(key.len() + 256, move |batch| {
-            let Some(letter) = batch.get(Table::Notes, &key)? else { return Ok(Ok(false)) };
+            let Some(letter) = batch.get(Table::Notes, &key)? else {
+                return Ok(Ok(false));
+            };
             let noted = with_retry(&letter, request).map(|changed| {
                 if let Some(letter) = changed {
                     batch.put(Table::Notes, key, letter);
@@ -104,7 +117,11 @@ impl CrashMarks for Home {
         let begun = self.inner.write(64, move |batch| {
             forget_marks(batch, partition, progress)?;
             let key = key::begun(partition);
-            let times = match batch.get(Table::Notes, &key)?.as_deref().map(record::decode::<(u64, u32)>) {
+            let times = match batch
+                .get(Table::Notes, &key)?
+                .as_deref()
+                .map(record::decode::<(u64, u32)>)
+            {
                 Some(Ok((at, times))) if at == progress => times,
                 _ => 0,
             };
@@ -121,7 +138,9 @@ impl CrashMarks for Home {
         let marked = self.inner.write(64, move |batch| {
             let key = key::marked(position);
             let before = batch.get(Table::Notes, &key)?;
-            let before = before.and_then(|before| record::decode(&before).ok()).unwrap_or(0_u32);
+            let before = before
+                .and_then(|before| record::decode(&before).ok())
+                .unwrap_or(0_u32);
             let times = before.saturating_add(1);
             Ok(record::encode(&times).map(|value| {
                 batch.put(Table::Notes, key, value);
@@ -145,8 +164,14 @@ impl CrashMarks for Home {
 
 /// Marks of records below the progress speak of nothing any more.
 fn forget_marks(batch: &mut Batch, partition: u32, progress: u64) -> tables::Result<()> {
-    let from = key::marked(Position { partition, offset: 0 });
-    let to = key::marked(Position { partition, offset: progress });
+    let from = key::marked(Position {
+        partition,
+        offset: 0,
+    });
+    let to = key::marked(Position {
+        partition,
+        offset: progress,
+    });
     let tables = std::sync::Arc::clone(batch.tables());
     for pair in tables.view().range(Table::Notes, &from, &to) {
         batch.remove(Table::Notes, pair?.0.to_vec());
@@ -178,10 +203,14 @@ impl Announcements for Home {
         let known = self.inner.read(|tables| {
             let view = tables.view();
             let keys = view.prefix(Table::Notes, &key::announcements());
-            let unreadable =
-                |why| Fault::Unreadable { what: "an announcement".to_owned(), why };
-            keys.map(|pair| record::decode(pair?.0.get(1..).unwrap_or_default()).map_err(unreadable))
-                .collect()
+            let unreadable = |why| Fault::Unreadable {
+                what: "an announcement".to_owned(),
+                why,
+            };
+            keys.map(|pair| {
+                record::decode(pair?.0.get(1..).unwrap_or_default()).map_err(unreadable)
+            })
+            .collect()
         });
         Ok(known.await?)
     }

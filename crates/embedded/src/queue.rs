@@ -15,8 +15,9 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// One thing to be written.
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 pub(crate) enum Job {
-    /// A command.
+    /// A command. There are many of these; they are not boxed.
     Append(Append),
     /// Anything else.
     Work(Box<dyn Work>),
@@ -122,7 +123,10 @@ impl Queue {
                 return false;
             }
             state.asleep = true;
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .filled
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         state.asleep = false;
         gauge!("ordain_embedded_queue_jobs").set((state.appends.len() + state.works.len()) as f64);

@@ -35,9 +35,12 @@ impl Replies for Home {
     }
 }
 
+/// A channel and its sink, if that is still there.
+type Found = (Arc<str>, Option<Arc<dyn ReplySink>>);
+
 impl ReplySender for Home {
     fn send(&self, replies: Vec<Reply>) {
-        let mut last: Option<(Arc<str>, Option<Arc<dyn ReplySink>>)> = None;
+        let mut last: Option<Found> = None;
         for reply in replies {
             let channel = &reply.to.channel;
             // Mostly all replies of a batch go to one channel.

@@ -2,9 +2,7 @@
 
 use async_trait::async_trait;
 use ordain_model::{Command, Timestamp};
-use ordain_ports::{
-    CommandLog, Content, Delivery, Error, NotAccepted, Position, partition_of,
-};
+use ordain_ports::{CommandLog, Content, Delivery, Error, NotAccepted, Position, partition_of};
 
 use crate::Home;
 use crate::fault::Fault;
@@ -25,7 +23,8 @@ impl CommandLog for Home {
             tracing::error!(why, "command_not_writable");
             NotAccepted::Full
         })?;
-        self.inner.append(partition, &payload, Content::Whole(command))
+        self.inner
+            .append(partition, &payload, Content::Whole(command))
     }
 
     async fn ends(&self) -> Result<Vec<u64>, Error> {
@@ -38,7 +37,11 @@ impl CommandLog for Home {
 
     async fn prune(&self, before: Timestamp) -> Result<(), Error> {
         for (partition, progress) in (0..).zip(self.inner.workers.progress()) {
-            while self.inner.prune(partition, progress.unwrap_or(0), before).await? {}
+            while self
+                .inner
+                .prune(partition, progress.unwrap_or(0), before)
+                .await?
+            {}
         }
         Ok(())
     }
@@ -46,15 +49,17 @@ impl CommandLog for Home {
 
 impl Inner {
     /// Deletes some records of a partition; says whether there may be more to delete.
-    async fn prune(
-        &self,
-        partition: u32,
-        progress: u64,
-        before: Timestamp,
-    ) -> Result<bool, Fault> {
-        let from = Position { partition, offset: self.requests.start(partition) };
-        let old = self.read(move |tables| old(tables, from, progress, before)).await?;
-        let Some(&last) = old.last() else { return Ok(false) };
+    async fn prune(&self, partition: u32, progress: u64, before: Timestamp) -> Result<bool, Fault> {
+        let from = Position {
+            partition,
+            offset: self.requests.start(partition),
+        };
+        let old = self
+            .read(move |tables| old(tables, from, progress, before))
+            .await?;
+        let Some(&last) = old.last() else {
+            return Ok(false);
+        };
         let more = old.len() == PRUNE_RECORDS_MAX;
         let requests = std::sync::Arc::clone(&self.requests);
         let deleted = self.write(old.len() * 16, move |batch| {
@@ -81,12 +86,18 @@ fn old(
     progress: u64,
     before: Timestamp,
 ) -> Result<Vec<u64>, Fault> {
-    let to = key::record(Position { offset: progress, ..from });
+    let to = key::record(Position {
+        offset: progress,
+        ..from
+    });
     let mut old = Vec::new();
     if from.offset >= progress {
         return Ok(old);
     }
-    for pair in tables.view().range(Table::Requests, &key::record(from), &to) {
+    for pair in tables
+        .view()
+        .range(Table::Requests, &key::record(from), &to)
+    {
         let (key, value) = pair?;
         if record::untimed(&value).0 >= before {
             break;

@@ -12,7 +12,11 @@ use tokio::time::timeout;
 use crate::{Home, Settings};
 
 pub(crate) fn settings() -> Settings {
-    Settings { free_bytes_min: 0, free_bytes_min_commands: 0, ..Settings::default() }
+    Settings {
+        free_bytes_min: 0,
+        free_bytes_min_commands: 0,
+        ..Settings::default()
+    }
 }
 
 pub(crate) fn command(id: &str, request: &str) -> Command {
@@ -25,7 +29,10 @@ pub(crate) fn command(id: &str, request: &str) -> Command {
         fingerprint: Fingerprint::from([1; 32]),
         expected_sequence: None,
         deadline: None,
-        reply_to: ReplyAddress { channel: Arc::from("channel"), nonce: 1 },
+        reply_to: ReplyAddress {
+            channel: Arc::from("channel"),
+            nonce: 1,
+        },
         time: Timestamp::default(),
     }
 }
@@ -38,7 +45,11 @@ pub(crate) async fn append(home: &Home, id: &str, request: &str) -> ordain_ports
 }
 
 pub(crate) async fn records(lane: &dyn Lane<Command>, most: usize) -> Vec<Record<Command>> {
-    match timeout(Duration::from_secs(5), lane.next(most, usize::MAX)).await.unwrap().unwrap() {
+    match timeout(Duration::from_secs(5), lane.next(most, usize::MAX))
+        .await
+        .unwrap()
+        .unwrap()
+    {
         Input::Records(records) => records,
         Input::Revoked => panic!("revoked"),
     }
@@ -47,7 +58,10 @@ pub(crate) async fn records(lane: &dyn Lane<Command>, most: usize) -> Vec<Record
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_opening_again() {
     let directory = tempfile::tempdir().unwrap();
-    let one = Settings { partitions: Some(1), ..settings() };
+    let one = Settings {
+        partitions: Some(1),
+        ..settings()
+    };
     let home = Home::open(directory.path(), &one).unwrap();
     let position = append(&home, "a", "r1").await;
     home.close().await;
@@ -59,5 +73,8 @@ async fn what_was_acknowledged_is_there_after_opening_again() {
     let read = records(&*lane, 10).await;
     assert_eq!(read.len(), 1);
     assert_eq!(read[0].position, position);
-    assert_eq!(read[0].content, ordain_ports::Content::Whole(command("a", "r1")));
+    assert_eq!(
+        read[0].content,
+        ordain_ports::Content::Whole(command("a", "r1"))
+    );
 }
