@@ -25,7 +25,9 @@ use fail::fail_point;
 use ordain_model::{
     AggregateKey, Command, Commit, Handler, Name, Registry, ReplyAddress, RequestId, Timestamp,
 };
-use ordain_ports::{Clock, CommandLog, Delivered, Error, NotAccepted, Outcomes, Replies, ReplySink};
+use ordain_ports::{
+    Clock, CommandLog, Delivered, Error, NotAccepted, Outcomes, Replies, ReplySink,
+};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
@@ -182,7 +184,8 @@ impl Submitter {
         };
         let places = self.limits.in_flight_commands_max as usize;
         let in_flight = places.saturating_sub(self.places.available_permits());
-        self.measures.answered(&answered, begun.elapsed(), in_flight);
+        self.measures
+            .answered(&answered, begun.elapsed(), in_flight);
         answered
     }
 
@@ -191,7 +194,9 @@ impl Submitter {
     pub async fn drain(&self, limit: Duration) -> bool {
         self.draining.store(true, Ordering::Release);
         let all = self.places.acquire_many(self.limits.in_flight_commands_max);
-        let Ok(Ok(places)) = timeout(limit, all).await else { return false };
+        let Ok(Ok(places)) = timeout(limit, all).await else {
+            return false;
+        };
         // Whoever keeps every place lets nobody in any more.
         places.forget();
         true
@@ -203,9 +208,10 @@ impl Submitter {
             return Err(self.not_accepted(Refusal::Draining));
         }
         let unknown = || Answered::Invalid(Invalid::UnknownCommand);
-        let handler = self.handler(request.aggregate.aggregate_type()).ok_or_else(unknown)?;
-        let checked =
-            check(handler.as_ref(), &self.limits, request).map_err(Answered::Invalid)?;
+        let handler = self
+            .handler(request.aggregate.aggregate_type())
+            .ok_or_else(unknown)?;
+        let checked = check(handler.as_ref(), &self.limits, request).map_err(Answered::Invalid)?;
         match self.board(request, &checked)? {
             Boarded::Attached(flight) => Ok(self.waiter(flight)),
             Boarded::New(flight) => self.produce(flight, checked, request),
@@ -231,7 +237,10 @@ impl Submitter {
         checked: Checked,
         request: &Request,
     ) -> Result<Waiter, Answered> {
-        let reply_to = ReplyAddress { channel: Arc::clone(&self.channel), nonce: flight.nonce };
+        let reply_to = ReplyAddress {
+            channel: Arc::clone(&self.channel),
+            nonce: flight.nonce,
+        };
         let command: Command = checked.into_command(request, reply_to, self.ports.clock.now());
         let waiter = self.waiter(flight);
         fail_point!("C0");
@@ -241,7 +250,8 @@ impl Submitter {
                 Ok(waiter.carrying(delivery))
             }
             Err(why) => {
-                self.waiting.delivered(waiter.flight(), Delivered::Not(why.clone()));
+                self.waiting
+                    .delivered(waiter.flight(), Delivered::Not(why.clone()));
                 Err(self.not_accepted(why.into()))
             }
         }
@@ -272,7 +282,10 @@ impl Submitter {
     }
 
     fn not_accepted(&self, why: Refusal) -> Answered {
-        Answered::NotAccepted { why, retry_after: self.measures.retry_after() }
+        Answered::NotAccepted {
+            why,
+            retry_after: self.measures.retry_after(),
+        }
     }
 }
 
@@ -284,7 +297,9 @@ impl Drop for Submitter {
 
 impl fmt::Debug for Submitter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submitter").field("channel", &self.channel).finish_non_exhaustive()
+        f.debug_struct("Submitter")
+            .field("channel", &self.channel)
+            .finish_non_exhaustive()
     }
 }
 

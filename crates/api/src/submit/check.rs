@@ -47,12 +47,18 @@ pub(super) fn check(
     limits: &SubmitLimits,
     request: &Request,
 ) -> Result<Checked, Invalid> {
-    let command =
-        handler.definition().command(request.command.as_str()).ok_or(Invalid::UnknownCommand)?;
+    let command = handler
+        .definition()
+        .command(request.command.as_str())
+        .ok_or(Invalid::UnknownCommand)?;
     if record_bytes(request) > limits.command_bytes_max {
-        return Err(Invalid::TooLarge { bytes_max: limits.command_bytes_max });
+        return Err(Invalid::TooLarge {
+            bytes_max: limits.command_bytes_max,
+        });
     }
-    let depth = json::Limits { depth_max: limits.body_depth_max };
+    let depth = json::Limits {
+        depth_max: limits.body_depth_max,
+    };
     let document = Document::parse(&request.body, &depth).map_err(Invalid::Malformed)?;
     fulfils(command, &document)?;
     let data = Json::from(&document);
@@ -66,7 +72,11 @@ pub(super) fn check(
         deadline: request.deadline,
         body: document.canonical().as_bytes(),
     });
-    Ok(Checked { data, schema: command.schema.hash(), fingerprint })
+    Ok(Checked {
+        data,
+        schema: command.schema.hash(),
+        fingerprint,
+    })
 }
 
 impl Checked {
@@ -94,7 +104,11 @@ impl Checked {
 
 fn fulfils(command: &CommandType, document: &Document<'_>) -> Result<(), Invalid> {
     let violations = command.schema.validate(document);
-    if violations.is_empty() { Ok(()) } else { Err(Invalid::Violations(violations)) }
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Invalid::Violations(violations))
+    }
 }
 
 /// A bound on the bytes of the record.

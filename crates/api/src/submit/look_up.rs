@@ -54,7 +54,11 @@ impl LookUp {
             if self.waiting.is_empty() {
                 continue;
             }
-            for due in self.waiting.take_due(self.gap_max).chunks(self.commands_max) {
+            for due in self
+                .waiting
+                .take_due(self.gap_max)
+                .chunks(self.commands_max)
+            {
                 self.ask(due).await;
             }
         }
@@ -77,6 +81,8 @@ impl LookUp {
                 tracing::warn!(%error, "look_up_failed");
             }
         }
-        due.iter().flat_map(|due| &due.flights).for_each(|flight| flight.end_look_up());
+        due.iter()
+            .flat_map(|due| &due.flights)
+            .for_each(|flight| flight.end_look_up());
     }
 }

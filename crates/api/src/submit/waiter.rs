@@ -33,7 +33,13 @@ pub(super) enum Seen {
 
 impl Waiter {
     pub(super) const fn new(flight: Arc<Flight>, waiting: Arc<Waiting>, runtime: Handle) -> Self {
-        Self { flight, waiting, delivery: None, produced: false, runtime }
+        Self {
+            flight,
+            waiting,
+            delivery: None,
+            produced: false,
+            runtime,
+        }
     }
 
     /// The same, as the one who produced the flight and watches over its delivery.
@@ -55,7 +61,12 @@ impl Waiter {
     }
 
     /// Waits until `wait` is fulfilled or over, then has the outcome looked up once more.
-    pub(super) async fn wait(&mut self, begun: Instant, wait: Wait, last: Duration) -> Option<Seen> {
+    pub(super) async fn wait(
+        &mut self,
+        begun: Instant,
+        wait: Wait,
+        last: Duration,
+    ) -> Option<Seen> {
         let look: fn(&State) -> Option<Seen> = match wait {
             Wait::Outcome(_) => settled,
             Wait::Durable(_) => settled_or_durable,
@@ -92,7 +103,9 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         self.waiting.leave(&self.flight);
-        let Some(delivery) = self.delivery.take() else { return };
+        let Some(delivery) = self.delivery.take() else {
+            return;
+        };
         if self.flight.is_settled() {
             return;
         }

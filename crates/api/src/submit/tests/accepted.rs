@@ -16,11 +16,32 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| ordain_domain::registry()
 /// Values, good and bad, of which bodies are made.
 fn value() -> impl Strategy<Value = String> {
     let odd = [
-        "0", "1", "-1", "1.0", "1e2", "1e400", "-0", "0.5", "9223372036854775807",
-        "9223372036854775808", "18446744073709551616", "9007199254740993", "\"a\"", "\"\"",
-        "\"\\u0000\"", "\"\\ud800\"", "\"\\ud83d\\ude00\"", "null", "true", "{}", "[]", "\"x~a\"",
-        "{\"id\":\"t\",\"name\":\"n\"}", "[{\"id\":\"t\",\"name\":\"n\",\"done\":true}]",
-        "[\"a\",\"b\"]", "[\"a\",\"a\"]",
+        "0",
+        "1",
+        "-1",
+        "1.0",
+        "1e2",
+        "1e400",
+        "-0",
+        "0.5",
+        "9223372036854775807",
+        "9223372036854775808",
+        "18446744073709551616",
+        "9007199254740993",
+        "\"a\"",
+        "\"\"",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "\"\\ud83d\\ude00\"",
+        "null",
+        "true",
+        "{}",
+        "[]",
+        "\"x~a\"",
+        "{\"id\":\"t\",\"name\":\"n\"}",
+        "[{\"id\":\"t\",\"name\":\"n\",\"done\":true}]",
+        "[\"a\",\"b\"]",
+        "[\"a\",\"a\"]",
     ];
     prop_oneof![
         8 => select(odd.to_vec()).prop_map(str::to_owned),
@@ -35,8 +56,17 @@ fn value() -> impl Strategy<Value = String> {
 /// Bodies near those that the example types take.
 fn body() -> impl Strategy<Value = String> {
     let name = select(
-        ["amount", "cleaners", "tasks", "cleanerId", "taskId", "extra", "amoun\\u0074", "a\\u0000"]
-            .to_vec(),
+        [
+            "amount",
+            "cleaners",
+            "tasks",
+            "cleanerId",
+            "taskId",
+            "extra",
+            "amoun\\u0074",
+            "a\\u0000",
+        ]
+        .to_vec(),
     );
     let member = (name, value()).prop_map(|(name, value)| format!("\"{name}\":{value}"));
     let object = vec(member, 0..3).prop_map(|members| format!("{{{}}}", members.join(",")));
