@@ -23,8 +23,8 @@ pub use problem::{Problem, ProblemKind};
 pub use routes::{admin, public};
 pub use server::{Drained, Server};
 pub use settings::Settings;
+pub use state::{Api, Liveness, Parts, Ports, Readiness, RenderMetrics, ViewInfo};
 pub use submit::{
     Answered, Invalid, Refusal, Request, SubmitLimits, SubmitPorts, Submitter, Wait, created_id,
     new_request_id,
 };
-pub use state::{Api, Liveness, Parts, Ports, Readiness, RenderMetrics, ViewInfo};

@@ -25,8 +25,13 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 const RETRY_AFTER_S: u64 = 1;
 
 /// An answer that is not what the client asked for: `application/problem+json`.
+///
+/// Small, for it is the error of everything here.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Problem {
+pub struct Problem(Box<Content>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Content {
     kind: ProblemKind,
     code: Cow<'static, str>,
     detail: Option<String>,
@@ -45,7 +50,7 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => Some(RETRY_AFTER_S),
             _ => None,
         };
-        Self {
+        Self(Box::new(Content {
             kind,
             code: code.into(),
             detail: None,
@@ -54,7 +59,7 @@ impl Problem {
             violations: Vec::new(),
             incident: None,
             retry_after_s,
-        }
+        }))
     }
 
     /// The answer to a stored outcome that is no success: 409, 412 or 422, with the outcome
@@ -63,15 +68,16 @@ impl Problem {
     pub fn of_outcome(commit: &Commit) -> Option<Self> {
         let (kind, code) = match &commit.outcome {
             Outcome::Success => return None,
-            Outcome::Fail(code) if *code == ordain_model::Code::SEQUENCE_MISMATCH => {
-                (ProblemKind::SequenceMismatch, code.as_str().to_owned().into())
-            }
+            Outcome::Fail(code) if *code == ordain_model::Code::SEQUENCE_MISMATCH => (
+                ProblemKind::SequenceMismatch,
+                code.as_str().to_owned().into(),
+            ),
             Outcome::Fail(code) => (ProblemKind::Failed, code.as_str().to_owned().into()),
             Outcome::Expired => (ProblemKind::Expired, Cow::Borrowed("EXPIRED")),
             Outcome::Rejected(code) => (ProblemKind::Rejected, code.as_str().to_owned().into()),
         };
         let mut problem = Self::new(kind, code).about(commit.request.clone());
-        problem.result = Some(document::outcome(commit).into());
+        problem.0.result = Some(document::outcome(commit).into());
         Some(problem)
     }
 
@@ -86,7 +92,9 @@ impl Problem {
     #[must_use]
     pub fn invalid_body(mut violations: Vec<Violation>) -> Self {
         violations.truncate(VIOLATIONS_MAX);
-        Self { violations, ..Self::new(ProblemKind::InvalidBody, "INVALID_BODY") }
+        let mut problem = Self::new(ProblemKind::InvalidBody, "INVALID_BODY");
+        problem.0.violations = violations;
+        problem
     }
 
     /// 400: the body is no JSON, or JSON that is not taken.
@@ -222,67 +230,71 @@ impl Problem {
     pub fn internal(why: impl Display) -> Self {
         let incident = Uuid::now_v7();
         tracing::error!(%incident, why = %why, "internal error");
-        Self { incident: Some(incident), ..Self::new(ProblemKind::Internal, "INTERNAL") }
+        let mut problem = Self::new(ProblemKind::Internal, "INTERNAL");
+        problem.0.incident = Some(incident);
+        problem
     }
 
     /// The same, saying more about this occurrence.
     #[must_use]
-    pub fn because(self, detail: impl Display) -> Self {
-        Self { detail: Some(detail.to_string()), ..self }
+    pub fn because(mut self, detail: impl Display) -> Self {
+        self.0.detail = Some(detail.to_string());
+        self
     }
 
     /// The same, naming the request that it is about. An internal error names nothing.
     #[must_use]
-    pub fn about(self, request: RequestId) -> Self {
-        let request = (self.kind != ProblemKind::Internal).then_some(request);
-        Self { request, ..self }
+    pub fn about(mut self, request: RequestId) -> Self {
+        self.0.request = (self.0.kind != ProblemKind::Internal).then_some(request);
+        self
     }
 
     /// The same, telling the client after how many seconds to ask again; at least one.
     #[must_use]
-    pub fn retry_after_s(self, seconds: u64) -> Self {
-        Self { retry_after_s: Some(seconds.max(1)), ..self }
+    pub fn retry_after_s(mut self, seconds: u64) -> Self {
+        self.0.retry_after_s = Some(seconds.max(1));
+        self
     }
 
     /// What kind of problem it is.
     #[must_use]
-    pub const fn kind(&self) -> ProblemKind {
-        self.kind
+    pub fn kind(&self) -> ProblemKind {
+        self.0.kind
     }
 
     /// The status of the answer.
     #[must_use]
-    pub const fn status(&self) -> StatusCode {
-        self.kind.status()
+    pub fn status(&self) -> StatusCode {
+        self.0.kind.status()
     }
 
     /// The code for programs to compare.
     #[must_use]
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// The problem as JSON, without a line break.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let mut object = ObjectWriter::new()
-            .text("type", &format!("/problems/{}", self.kind.slug()))
-            .text("title", self.kind.title())
+            .text("type", &format!("/problems/{}", self.0.kind.slug()))
+            .text("title", self.0.kind.title())
             .number("status", u64::from(self.status().as_u16()));
-        if let Some(detail) = &self.detail {
+        if let Some(detail) = &self.0.detail {
             object = object.text("detail", detail);
         }
-        object = object.text("code", &self.code);
-        if let Some(request) = &self.request {
+        object = object.text("code", &self.0.code);
+        if let Some(request) = &self.0.request {
             object = object.plain("requestId", request);
         }
-        if !self.violations.is_empty() {
-            object = object.array("violations", self.violations.iter().map(violation));
+        if !self.0.violations.is_empty() {
+            object = object.array("violations", self.0.violations.iter().map(violation));
         }
-        if let Some(incident) = self.incident {
+        if let Some(incident) = self.0.incident {
             object = object.plain("incident", incident);
         }
-        if let Some(result) = &self.result {
+        if let Some(result) = &self.0.result {
             object = object.json("result", result);
         }
         object.finish()
@@ -302,7 +314,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = self.retry_after_s {
+        if let Some(seconds) = self.0.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

@@ -88,7 +88,9 @@ impl Server {
                 () = stop.cancelled() => break,
                 accepted = self.accept(&slots) => accepted,
             };
-            let Some((stream, slot)) = accepted else { continue };
+            let Some((stream, slot)) = accepted else {
+                continue;
+            };
             let connection = Arc::clone(&connections).serve(stream, graceful.watcher());
             tokio::spawn(async move {
                 connection.await;
@@ -101,7 +103,11 @@ impl Server {
         let open = settings.connections_max as usize - slots.available_permits();
         connections.cut.cancel();
         // A connection that has just ended may not have given its slot back yet.
-        let cut = if is_done { 0 } else { u32::try_from(open).unwrap_or(u32::MAX) };
+        let cut = if is_done {
+            0
+        } else {
+            u32::try_from(open).unwrap_or(u32::MAX)
+        };
         Drained { cut }
     }
 

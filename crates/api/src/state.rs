@@ -75,7 +75,9 @@ pub struct Parts {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").field("registry", &self.registry).finish_non_exhaustive()
+        f.debug_struct("Parts")
+            .field("registry", &self.registry)
+            .finish_non_exhaustive()
     }
 }
 
@@ -138,7 +140,9 @@ impl Api {
     /// Takes no command any more, and waits until those on their way are answered; says whether
     /// that was reached within the limit.
     pub async fn drain(&self, limit: Duration) -> bool {
-        self.parts.readiness.set("drain", Err("going down".to_owned()));
+        self.parts
+            .readiness
+            .set("drain", Err("going down".to_owned()));
         self.submitter.drain(limit).await
     }
 }
@@ -158,7 +162,10 @@ impl Liveness {
     /// Why the process does not work any more.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -177,7 +184,10 @@ impl Readiness {
     #[must_use]
     pub fn statuses(&self) -> Vec<(String, Result<(), String>)> {
         let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.iter().map(|(name, status)| (name.clone(), status.clone())).collect()
+        parts
+            .iter()
+            .map(|(name, status)| (name.clone(), status.clone()))
+            .collect()
     }
 }
 
@@ -189,8 +199,9 @@ mod tests {
     fn the_first_failure_stays() {
         let liveness = Liveness::default();
         assert_eq!(liveness.failure(), None);
-        liveness.clone().fail("one");
-        liveness.fail("two");
+        let handle = liveness.clone();
+        handle.fail("one");
+        handle.fail("two");
         assert_eq!(liveness.failure().as_deref(), Some("one"));
     }
 }

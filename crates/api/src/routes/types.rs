@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::response::Response;
 use ordain_model::{CommandType, EventType, Handler, Registry};
 
+use crate::query::{Nothing, Query};
 use crate::routes::json;
 use crate::writer::ObjectWriter;
 use crate::{Api, Problem};
-use crate::query::{Nothing, Query};
 
 /// `GET /v1/types`
 pub(crate) async fn list(
