@@ -1,8 +1,10 @@
 //! How an answer of the submitter looks over HTTP.
 
 use axum::response::{IntoResponse, Response};
-use http::header::LOCATION;
+use http::header::{ETAG, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
+
+use ordain_model::Outcome;
 
 use crate::routes::json;
 use crate::{Answered, Api, Invalid, Problem, Refusal, Request, document};
@@ -11,8 +13,7 @@ use crate::{Answered, Api, Invalid, Problem, Refusal, Request, document};
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Says that the outcome was decided for an earlier sending.
-pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName =
-    HeaderName::from_static("idempotency-replayed");
+pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// What is told of a command: a document with its status, or a problem.
 #[derive(Debug)]
@@ -21,11 +22,19 @@ pub(crate) struct Told {
     pub(crate) said: Result<(StatusCode, Vec<u8>), Problem>,
     /// Whether the outcome was decided for an earlier sending.
     pub(crate) replayed: bool,
+    /// The aggregate's sequence, of a success.
+    pub(crate) sequence: Option<u64>,
 }
 
 /// What is told of a command that was submitted.
 pub(crate) fn told(api: &Api, request: &Request, answered: Answered) -> Told {
     let replayed = matches!(answered, Answered::Decided { replayed: true, .. });
+    let sequence = match &answered {
+        Answered::Decided { commit, .. } if commit.outcome == Outcome::Success => {
+            Some(commit.sequence)
+        }
+        _ => None,
+    };
     let id = || request.request.clone();
     let said = match answered {
         Answered::Decided { commit, .. } => match Problem::of_outcome(&commit) {
@@ -42,7 +51,11 @@ pub(crate) fn told(api: &Api, request: &Request, answered: Answered) -> Told {
             .retry_after_s(whole_seconds(retry_after))),
         Answered::Invalid(why) => Err(invalid(api, request, why).about(id())),
     };
-    Told { said, replayed }
+    Told {
+        said,
+        replayed,
+        sequence,
+    }
 }
 
 /// The same as an answer of its own.
@@ -51,7 +64,11 @@ pub(crate) fn respond(request: &Request, told: Told) -> Response {
         Ok((status, document)) => (status, json(document)).into_response(),
         Err(problem) => problem.into_response(),
     };
-    let is_accepted = response.status() == StatusCode::ACCEPTED;
+    let location = match response.status() {
+        StatusCode::ACCEPTED => Some(outcome_location(request)),
+        StatusCode::CREATED => Some(aggregate_location(request)),
+        _ => None,
+    };
     let headers = response.headers_mut();
     // Ids have only letters that a header and a path can carry.
     if let Ok(id) = HeaderValue::from_str(request.request.as_str()) {
@@ -60,23 +77,44 @@ pub(crate) fn respond(request: &Request, told: Told) -> Response {
     if told.replayed {
         headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }
-    if is_accepted && let Ok(location) = HeaderValue::try_from(location(request)) {
+    if let Some(Ok(location)) = location.map(HeaderValue::try_from) {
         headers.insert(LOCATION, location);
+    }
+    if let Some(Ok(tag)) = told
+        .sequence
+        .map(|at| HeaderValue::try_from(format!("\"{at}\"")))
+    {
+        headers.insert(ETAG, tag);
     }
     response
 }
 
 /// Where the outcome of a command is to be found.
-fn location(request: &Request) -> String {
-    let aggregate = &request.aggregate;
-    let (kind, id) = (aggregate.aggregate_type(), aggregate.id());
-    format!("/v1/{kind}/{id}/requests/{}", request.request)
+fn outcome_location(request: &Request) -> String {
+    format!(
+        "{}/requests/{}",
+        aggregate_location(request),
+        request.request
+    )
+}
+
+/// Where the aggregate is to be found.
+fn aggregate_location(request: &Request) -> String {
+    format!(
+        "/v1/{}/{}",
+        request.aggregate.aggregate_type(),
+        request.aggregate.id()
+    )
 }
 
 fn success(api: &Api, request: &Request) -> StatusCode {
     let handler = api.submitter.handler(request.aggregate.aggregate_type());
     let command = handler.and_then(|known| known.definition().command(request.command.as_str()));
-    if command.is_some_and(|command| command.creates) { StatusCode::CREATED } else { StatusCode::OK }
+    if command.is_some_and(|command| command.creates) {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    }
 }
 
 fn invalid(api: &Api, request: &Request, why: Invalid) -> Problem {
