@@ -20,7 +20,7 @@ pub(crate) use send::{Body, SendArguments, Target};
 const AFTER_HELP: &str = "\
 Examples:
   $ ordain dev
-  $ ordain send account a open --create
+  $ ordain send account a open
   $ ordain send account a deposit '{\"amount\": 5}'
   $ ordain view accounts a
 

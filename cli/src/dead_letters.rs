@@ -86,7 +86,9 @@ impl Letters {
             query.extend(after.as_deref().map(|after| ("after", after)));
             let path = client::with_query(client::path(&["admin", "deadletters"]), &query);
             let answer = there(self.client.get(path, Duration::ZERO).await?)?;
-            let page: Page<'_> = understood(&answer)?;
+            let mut page: Page<'_> = understood(&answer)?;
+            page.letters
+                .truncate(usize::try_from(left).unwrap_or(usize::MAX));
             for letter in &page.letters {
                 if self.json {
                     output::print(&json_text::one_line(letter.get()))?;

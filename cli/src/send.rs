@@ -32,11 +32,15 @@ pub(crate) async fn run(arguments: &SendArguments, json: bool) -> Result<Exit, B
         stop: stop_when_interrupted(),
     };
     match arguments.target()? {
-        Target::File { path, batch } => {
+        Target::File {
+            path,
+            batch,
+            in_flight_max,
+        } => {
             let settings = send_file::Settings {
                 path,
                 batch,
-                in_flight_max: usize::from(arguments.in_flight),
+                in_flight_max,
                 json,
             };
             send_file::run(sender, settings).await

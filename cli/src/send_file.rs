@@ -53,6 +53,7 @@ pub(crate) async fn run(sender: Sender, settings: Settings) -> Result<Exit, Box<
         flights: FuturesUnordered::new(),
         in_flight_max: settings.in_flight_max,
         hopeless: 0,
+        reading: true,
         stopped: false,
     };
     let unprinted = work.all(&mut lines).await.err();
@@ -77,6 +78,8 @@ struct Work<'a> {
     in_flight_max: usize,
     /// How many commands in a row ended without an outcome.
     hopeless: usize,
+    /// Whether there may be more to read.
+    reading: bool,
     /// Whether nothing more is begun.
     stopped: bool,
 }
@@ -90,18 +93,14 @@ struct Flown {
 
 impl Work<'_> {
     async fn all(&mut self, lines: &mut mpsc::Receiver<Read>) -> Result<(), Box<Failure>> {
-        let mut reading = true;
-        while reading || !self.flights.is_empty() {
+        while self.reading || !self.flights.is_empty() {
             tokio::select! {
                 biased;
-                () = self.sender.stop.cancelled(), if !self.stopped => {
-                    self.abandon(reading);
-                    reading = false;
-                }
+                () = self.sender.stop.cancelled(), if !self.stopped => self.abandon(),
                 Some(flown) = self.flights.next() => self.landed(flown)?,
-                read = lines.recv(), if reading => match read {
+                read = lines.recv(), if self.reading => match read {
                     Some(read) => self.read(read)?,
-                    None => reading = false,
+                    None => self.reading = false,
                 },
             }
             self.start();
@@ -109,14 +108,17 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Nothing more is sent; what is under way comes back by itself.
-    fn abandon(&mut self, unread: bool) {
+    /// Begins nothing more; what is under way comes to its own end.
+    fn abandon(&mut self) {
         self.stopped = true;
+        let waiting = self.order.clear();
         let mut report = self.report.borrow_mut();
-        report.not_sent(self.order.clear());
-        if unread {
+        if self.reading {
+            self.reading = false;
             report.say("stopped: the rest of the file is not sent");
             report.incomplete();
+        } else {
+            report.not_sent(waiting);
         }
     }
 
@@ -171,10 +173,10 @@ impl Work<'_> {
             self.not_sent(&line)?;
         }
         self.hopeless += 1;
-        if !self.stopped && self.hopeless == self.in_flight_max.max(HOPELESS_MIN) {
+        if !self.stopped && self.hopeless >= self.in_flight_max.max(HOPELESS_MIN) {
             let text = format!("{} commands in a row without an outcome", self.hopeless);
             self.report.borrow().say(&text);
-            self.sender.stop.cancel();
+            self.abandon();
         }
         Ok(())
     }

@@ -80,7 +80,9 @@ impl List<'_> {
             query.extend(prefix.map(|prefix| ("prefix", prefix)));
             query.extend(after.as_deref().map(|after| ("after", after)));
             let answer = self.ask(path.clone(), &query).await?;
-            let page: Page<'_> = understood(&answer)?;
+            let mut page: Page<'_> = understood(&answer)?;
+            page.rows
+                .truncate(usize::try_from(left).unwrap_or(usize::MAX));
             self.print(&page, heading)?;
             heading = false;
             left = left.saturating_sub(page.rows.len() as u64);

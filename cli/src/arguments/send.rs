@@ -1,12 +1,14 @@
 //! The arguments of `send`, and the three things that they can mean.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
 use super::{ServerArguments, duration};
 use crate::failure::Failure;
+
+const IN_FLIGHT_DEFAULT: usize = 64;
 
 const USAGE: &str = "ordain send TYPE ID COMMAND [JSON | @FILE | -] [OPTIONS]
        ordain send TYPE COMMAND --create [JSON | @FILE | -] [OPTIONS]
@@ -99,11 +101,10 @@ pub(crate) struct SendArguments {
     #[arg(long, value_name = "COMMANDS", help_heading = "A file of commands")]
     file: Option<PathBuf>,
 
-    /// How many commands may be under way at once
-    #[arg(long, value_name = "COUNT", default_value_t = 64, requires = "file")]
+    /// How many commands may be under way at once [default: 64]
+    #[arg(long, value_name = "COUNT", help_heading = "A file of commands")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=4096))]
-    #[arg(help_heading = "A file of commands")]
-    pub(crate) in_flight: u16,
+    in_flight: Option<u16>,
 
     /// What request ids are made from, instead of the file's name
     #[arg(
@@ -132,6 +133,7 @@ pub(crate) enum Target {
     File {
         path: Option<PathBuf>,
         batch: String,
+        in_flight_max: usize,
     },
 }
 
@@ -150,7 +152,10 @@ impl SendArguments {
     /// The arguments contradict each other in a way that clap does not see.
     pub(crate) fn target(&self) -> Result<Target, Box<Failure>> {
         if let Some(path) = &self.file {
-            return file(path, self.batch.as_deref());
+            return self.of_file(path);
+        }
+        if self.batch.is_some() || self.in_flight.is_some() {
+            return Err(Failure::usage("--batch and --in-flight go with --file"));
         }
         let four = [&self.first, &self.second, &self.third, &self.fourth].map(Option::clone);
         match four {
@@ -174,28 +179,28 @@ impl SendArguments {
                 .hint("see `ordain send --help`")),
         }
     }
-}
 
-fn file(path: &std::path::Path, batch: Option<&str>) -> Result<Target, Box<Failure>> {
-    let stdin = path.as_os_str() == "-";
-    let named = if stdin {
-        None
-    } else {
-        path.file_name().map(|name| name.to_string_lossy())
-    };
-    let batch = match (batch, named) {
-        (Some(""), _) => return Err(Failure::usage("a batch's name is not empty")),
-        (Some(batch), _) => batch.to_owned(),
-        (None, Some(name)) => name.into_owned(),
-        (None, None) => {
-            return Err(Failure::usage("`--file -` needs --batch NAME")
-                .hint("request ids are made from the name, so that a second run repeats them"));
-        }
-    };
-    Ok(Target::File {
-        path: (!stdin).then(|| path.to_owned()),
-        batch,
-    })
+    fn of_file(&self, path: &Path) -> Result<Target, Box<Failure>> {
+        let stdin = path.as_os_str() == "-";
+        let named = if stdin { None } else { path.file_name() };
+        let batch = match (&self.batch, named) {
+            (Some(batch), _) if batch.is_empty() => {
+                return Err(Failure::usage("a batch's name is not empty"));
+            }
+            (Some(batch), _) => batch.clone(),
+            (None, Some(name)) => name.to_string_lossy().into_owned(),
+            (None, None) => {
+                return Err(Failure::usage("`--file -` needs --batch NAME").hint(
+                    "request ids are made from the name, so that a second run repeats them",
+                ));
+            }
+        };
+        Ok(Target::File {
+            path: (!stdin).then(|| path.to_owned()),
+            batch,
+            in_flight_max: self.in_flight.map_or(IN_FLIGHT_DEFAULT, usize::from),
+        })
+    }
 }
 
 impl Body {

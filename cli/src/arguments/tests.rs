@@ -150,14 +150,16 @@ fn send_means_one_of_three_things() {
         target("ordain send --file a/b.ndjson"),
         Ok(Target::File {
             path: Some("a/b.ndjson".into()),
-            batch: "b.ndjson".to_owned()
+            batch: "b.ndjson".to_owned(),
+            in_flight_max: 64
         })
     );
     assert_eq!(
-        target("ordain send --file - --batch march"),
+        target("ordain send --file - --batch march --in-flight 2"),
         Ok(Target::File {
             path: None,
-            batch: "march".to_owned()
+            batch: "march".to_owned(),
+            in_flight_max: 2
         })
     );
 }

@@ -132,7 +132,7 @@ impl Reading {
         };
         Ok(Some(match understood {
             Ok(command) => {
-                let held = self.hold(command.body.len())?;
+                let held = self.hold(place.bytes)?;
                 Read::Line(Line {
                     place,
                     command,
@@ -165,7 +165,7 @@ impl Reading {
         }
     }
 
-    fn hold(&self, bytes: usize) -> io::Result<OwnedSemaphorePermit> {
+    fn hold(&self, bytes: u64) -> io::Result<OwnedSemaphorePermit> {
         let bytes = u32::try_from(bytes)
             .unwrap_or(LINE_BYTES_MAX)
             .min(LINE_BYTES_MAX);
