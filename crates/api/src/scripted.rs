@@ -101,6 +101,7 @@ pub(crate) struct Log {
     appended: watch::Sender<Vec<Command>>,
     promises: Mutex<HashMap<usize, DeliveryPromise>>,
     refuse: Mutex<Option<NotAccepted>>,
+    meanwhile: Mutex<Option<Meanwhile>>,
     /// What `ends` gives.
     pub(crate) ends: watch::Sender<Vec<u64>>,
     /// What `progress` gives.
@@ -113,6 +114,7 @@ impl Default for Log {
             appended: watch::Sender::default(),
             promises: Mutex::default(),
             refuse: Mutex::default(),
+            meanwhile: Mutex::default(),
             ends: watch::Sender::new(vec![0, 0]),
             progress: watch::Sender::new(vec![None, None]),
         }
@@ -143,11 +145,25 @@ impl Log {
             .fulfil(delivered);
     }
 
+    /// Does this during every later `append` and `progress`, before it returns.
+    pub(crate) fn meanwhile(&self, happens: impl FnMut(Option<&Command>) + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some(Box::new(happens));
+    }
+
+    fn happen(&self, command: Option<&Command>) {
+        if let Some(happens) = self.meanwhile.lock().unwrap().as_mut() {
+            happens(command);
+        }
+    }
+
     /// Refuses what comes from now on, or takes it again.
     pub(crate) fn refuse(&self, why: Option<NotAccepted>) {
         *self.refuse.lock().unwrap() = why;
     }
 }
+
+/// What happens while a call of the log is on its way; told the command that it appends.
+type Meanwhile = Box<dyn FnMut(Option<&Command>) + Send>;
 
 /// A place in the log.
 pub(crate) const HERE: Delivered = Delivered::At(Position {
@@ -161,6 +177,7 @@ impl CommandLog for Log {
         if let Some(why) = self.refuse.lock().unwrap().clone() {
             return Err(why);
         }
+        self.happen(Some(&command));
         let (promise, delivery) = Delivery::new();
         self.appended.send_modify(|commands| {
             commands.push(command);
@@ -177,6 +194,7 @@ impl CommandLog for Log {
     }
 
     async fn progress(&self) -> Result<Vec<Option<u64>>, Error> {
+        self.happen(None);
         Ok(self.progress.borrow().clone())
     }
 

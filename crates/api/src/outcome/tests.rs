@@ -110,10 +110,12 @@ async fn an_outcome_that_comes_with_the_last_progress_is_never_missed() {
     let scripted = Scripted::start().await;
     scripted.submit(deposit("r", 1), Wait::Outcome(Duration::from_secs(5)));
     let command = scripted.log.appended(1).await;
-    let answer = asked.ask(5_000);
-    sleep(Duration::from_millis(50)).await;
-    // The worker stores the outcome first and saves progress after it.
-    asked.outcomes.store(&command);
-    asked.log.progress.send_replace(vec![Some(5)]);
-    assert!(matches!(answer.await.unwrap(), Found::Outcome(_)));
+    // While the progress is being read, the worker stores the outcome and then saves progress.
+    let (log, outcomes) = (asked.log.clone(), asked.outcomes.clone());
+    asked.log.meanwhile(move |_| {
+        outcomes.store(&command);
+        log.progress.send_replace(vec![Some(5)]);
+    });
+    let found = asked.ask(0).await.unwrap();
+    assert!(matches!(found, Found::Outcome(_)), "{found:?}");
 }

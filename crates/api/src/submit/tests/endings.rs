@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ordain_model::Timestamp;
-use ordain_ports::{Delivered, NotAccepted};
+use ordain_ports::{Answer, Delivered, NotAccepted};
 
 use super::{LONG, is_replay, settle};
 use crate::scripted::{HERE, Scripted, deposit};
@@ -21,6 +21,24 @@ async fn a_reply_that_overtakes_the_acknowledgement_is_the_answer() {
             commit,
             replayed: false
         }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_comes_while_the_command_is_being_produced_is_the_answer() {
+    let scripted = Scripted::start().await;
+    let (outcomes, replies) = (scripted.outcomes.clone(), scripted.replies.clone());
+    scripted.log.meanwhile(move |command| {
+        if let Some(command) = command {
+            let commit = outcomes.store(command);
+            replies.answer(command, Answer::Commit(commit));
+        }
+    });
+    let answered = scripted.submitter.submit(deposit("r", 1), LONG).await;
+    assert!(!is_replay(&answered));
+    assert!(
+        scripted.outcomes.queries().is_empty(),
+        "nothing had to be looked up"
     );
 }
 
