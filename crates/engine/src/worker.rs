@@ -66,7 +66,7 @@ impl Worker {
                     Some(partition) => drop(lanes.spawn(self.clone().lane(Arc::from(partition)))),
                     None => break,
                 },
-                _ = drain.wait_for(|drain| *drain), if !leaving => {
+                () = told(&mut drain), if !leaving => {
                     leaving = true;
                     feed.leave();
                 }
@@ -163,6 +163,11 @@ impl Worker {
             look_up_first: true,
         })
     }
+}
+
+/// Waits until the worker is told to drain, or nobody is left to tell it.
+async fn told(drain: &mut watch::Receiver<bool>) {
+    drop(drain.wait_for(|drain| *drain).await);
 }
 
 /// Says again and again why the lane stands still, until the partition is taken away.

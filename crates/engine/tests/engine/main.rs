@@ -1,0 +1,13 @@
+//! The worker on the embedded home, with ports that fail as told: one test per promise and per
+//! order in which things can go wrong.
+
+mod careful;
+mod contained;
+mod deadlines;
+mod limits;
+mod moves;
+mod outcomes;
+mod probe;
+mod publishing;
+mod unknown;
+mod world;
