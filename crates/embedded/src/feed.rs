@@ -156,7 +156,7 @@ impl<R: Recorded> Lane<R> for Reader<R> {
         let group = Arc::clone(&self.group);
         let saved = self.home.write(64, move |batch| {
             // Asked here and not before: what is fenced while it waits must change nothing.
-            if group.standing(partition, epoch) == Standing::Fenced {
+            if !group.begin_save(partition, epoch) {
                 return Ok(Err(Fault::Fenced));
             }
             let key = group.key(partition);
@@ -164,8 +164,8 @@ impl<R: Recorded> Lane<R> for Reader<R> {
             let before = before.and_then(|before| record::number(&before).ok());
             if before.is_none_or(|before| before < progress) {
                 batch.put(Table::Notes, key, progress.to_be_bytes());
-                batch.show_then(move || group.show_progress(partition, progress));
             }
+            batch.show_then(move || group.show_progress(partition, progress));
             Ok(Ok(()))
         });
         Ok(saved.await??)

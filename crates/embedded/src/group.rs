@@ -97,6 +97,8 @@ struct Slot {
     lease: Lease,
     /// The durable progress.
     saved: Option<u64>,
+    /// Saves that are being written. Until they are, nobody knows where the next lane begins.
+    saving: usize,
 }
 
 enum Lease {
@@ -144,6 +146,7 @@ impl Group {
             .map(|&saved| Slot {
                 lease: Lease::Free,
                 saved,
+                saving: 0,
             })
             .collect();
         let state = State {
@@ -207,24 +210,8 @@ impl Group {
     pub(crate) fn take(&self, member: u64) -> Result<Grant, Option<Instant>> {
         let mut state = lock(&self.state);
         state.expire();
-        while let Some(partition) = state.next_given(member) {
-            let Some(slot) = state.slots.get_mut(partition as usize) else {
-                continue;
-            };
-            let progress = slot.saved;
-            match &mut slot.lease {
-                Lease::Held(holder) if holder.member == member && !holder.taken => {
-                    holder.taken = true;
-                    let signal = Arc::clone(&holder.signal);
-                    return Ok(Grant {
-                        partition,
-                        epoch: holder.epoch,
-                        progress,
-                        signal,
-                    });
-                }
-                _ => {}
-            }
+        if let Some(grant) = state.grant(member) {
+            return Ok(grant);
         }
         Err(state.next_expiry())
     }
@@ -242,11 +229,8 @@ impl Group {
     pub(crate) fn standing(&self, partition: u32, epoch: u64) -> Standing {
         let mut state = lock(&self.state);
         state.expire();
-        match state.slots.get(partition as usize).map(|slot| &slot.lease) {
-            Some(Lease::Held(holder)) if holder.epoch == epoch => Standing::Held,
-            Some(Lease::Revoked(holder, _)) if holder.epoch == epoch => Standing::Revoked,
-            _ => Standing::Fenced,
-        }
+        let slot = state.slots.get(partition as usize);
+        slot.map_or(Standing::Fenced, |slot| slot.standing(epoch))
     }
 
     /// The durable progress of every partition.
@@ -258,10 +242,31 @@ impl Group {
             .collect()
     }
 
+    /// A lane's save is about to be written; says whether the lane may still save. If so, its
+    /// partition has no next lane before `show_progress`.
+    pub(crate) fn begin_save(&self, partition: u32, epoch: u64) -> bool {
+        let mut state = lock(&self.state);
+        state.expire();
+        match state.slots.get_mut(partition as usize) {
+            Some(slot) if slot.standing(epoch) != Standing::Fenced => {
+                slot.saving += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// This progress has become durable.
     pub(crate) fn show_progress(&self, partition: u32, progress: u64) {
-        if let Some(slot) = lock(&self.state).slots.get_mut(partition as usize) {
-            slot.saved = slot.saved.max(Some(progress));
+        let mut state = lock(&self.state);
+        let state = &mut *state;
+        let Some(slot) = state.slots.get_mut(partition as usize) else { return };
+        slot.saved = slot.saved.max(Some(progress));
+        slot.saving -= 1;
+        if let Lease::Held(Holder { member, taken: false, .. }) = &slot.lease
+            && let Some(member) = state.members.get(member)
+        {
+            member.signal.notify_one();
         }
     }
 }
@@ -346,12 +351,41 @@ impl State {
         self.slots.iter().filter_map(until).min()
     }
 
-    fn next_given(&mut self, member: u64) -> Option<u32> {
-        self.members.get_mut(&member)?.given.pop_front()
+    /// The first partition that was given to this member and that it can begin with.
+    fn grant(&mut self, member: u64) -> Option<Grant> {
+        let State { slots, members, .. } = self;
+        let given = &mut members.get_mut(&member)?.given;
+        // What was taken back since is not given any more.
+        given.retain(|&partition| {
+            slots.get(partition as usize).is_some_and(|slot| slot.waits_for(member))
+        });
+        let ready = |&partition: &u32| {
+            slots.get(partition as usize).is_some_and(|slot| slot.saving == 0)
+        };
+        let partition = given.remove(given.iter().position(ready)?)?;
+        let slot = slots.get_mut(partition as usize)?;
+        let progress = slot.saved;
+        let Lease::Held(holder) = &mut slot.lease else { return None };
+        holder.taken = true;
+        let signal = Arc::clone(&holder.signal);
+        Some(Grant { partition, epoch: holder.epoch, progress, signal })
     }
 }
 
 impl Slot {
+    fn standing(&self, epoch: u64) -> Standing {
+        match &self.lease {
+            Lease::Held(holder) if holder.epoch == epoch => Standing::Held,
+            Lease::Revoked(holder, _) if holder.epoch == epoch => Standing::Revoked,
+            _ => Standing::Fenced,
+        }
+    }
+
+    /// Whether it was given to this member, which has not taken it yet.
+    fn waits_for(&self, member: u64) -> bool {
+        matches!(&self.lease, Lease::Held(holder) if holder.member == member && !holder.taken)
+    }
+
     fn is_held_by(&self, member: u64) -> bool {
         matches!(&self.lease, Lease::Held(holder) if holder.member == member)
     }
