@@ -69,6 +69,7 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
     /// Send a command and wait for its outcome; or a file of commands
+    #[command(long_about = send::LONG_ABOUT)]
     Send(Box<SendArguments>),
     /// Look up what became of a command
     Outcome(OutcomeArguments),
@@ -78,7 +79,7 @@ pub(crate) enum ClientCommand {
     Events(EventsArguments),
     /// Print rows of a view
     View(ViewArguments),
-    /// Print the types, their commands and what a command's body looks like
+    /// Print the types, their commands and what these take
     Types(TypesArguments),
     /// Look at records that could not be processed, and send them again
     #[command(name = "deadletters")]

@@ -4,9 +4,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use ordain_node::{Configuration, Ended, Flags, Loaded, Ready, Value};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output;
 
 const DEV_HELP: &str = "\
 Examples:
@@ -80,9 +82,78 @@ pub(crate) enum Task {
 pub(crate) fn run(
     task: Task,
     settings: &SettingArguments,
-    _json: bool,
+    json: bool,
 ) -> Result<Exit, Box<Failure>> {
-    Err(Failure::usage(format!(
-        "this build of ordain is a client only: {task:?} {settings:?}"
-    )))
+    let flags = Flags {
+        data: settings.data.clone(),
+        listen: settings.listen.clone(),
+        metrics: settings.metrics.clone(),
+        partitions: settings.partitions,
+    };
+    let loaded = Configuration::load(settings.config.as_deref(), &flags)
+        .map_err(|why| Failure::usage(format!("the configuration cannot be used: {why:#}")))?;
+    match task {
+        Task::Serve => serve(loaded, json),
+        Task::ShowConfiguration => show(&loaded, json),
+    }
+}
+
+/// Serves with as many threads as there are processors.
+#[tokio::main]
+async fn serve(loaded: Loaded, json: bool) -> Result<Exit, Box<Failure>> {
+    let ended = ordain_node::dev(loaded, |ready| drop(announce(ready, json))).await;
+    match ended {
+        Ok(Ended::Drained) => Ok(Exit::Success),
+        Ok(Ended::CutOff) => Err(Failure::new(
+            Exit::Unknown,
+            "the limit for draining was over; what was accepted is decided after the next start",
+        )),
+        Ok(Ended::Failed) => leave_at_once(),
+        Err(why) => Err(Failure::usage(format!("{why:#}"))),
+    }
+}
+
+/// The disk failed: nobody who waits may be answered any more, not even by a task that is about
+/// to notice that the process ends.
+fn leave_at_once() -> ! {
+    std::process::exit(i32::from(Exit::Unknown.number()))
+}
+
+/// Says that it serves, and what to do with it.
+fn announce(ready: &Ready, json: bool) -> Result<(), Box<Failure>> {
+    if json {
+        return print_json(ready);
+    }
+    let server = match ready.address.as_str() {
+        "http://127.0.0.1:7400" => String::new(),
+        other => format!(" --server {other}"),
+    };
+    output::print(&format!(
+        "ordain serves at {} from {} ({} partitions); metrics at {}/metrics\n\n\
+         Try, in another terminal:\n  \
+         ordain send account alice open{server}\n  \
+         ordain send account alice deposit '{{\"amount\": 500}}'{server}\n  \
+         ordain state account alice{server}\n",
+        ready.address, ready.data, ready.partitions, ready.metrics
+    ))
+}
+
+/// Prints what is in force, and where each value comes from.
+fn show(loaded: &Loaded, json: bool) -> Result<Exit, Box<Failure>> {
+    if json {
+        print_json(&loaded.values)?;
+        return Ok(Exit::Success);
+    }
+    let width = |of: fn(&Value) -> usize| loaded.values.iter().map(of).max().unwrap_or(0);
+    let (names, values) = (width(|v| v.name.len()), width(|v| v.value.to_string().len()));
+    for Value { name, value, source } in &loaded.values {
+        output::print(&format!("{name:names$}  {:values$}  {source}", value.to_string()))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<(), Box<Failure>> {
+    let text = serde_json::to_string(value)
+        .map_err(|why| Failure::usage(format!("this cannot be written as JSON: {why}")))?;
+    output::print(&text)
 }

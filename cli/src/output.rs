@@ -44,9 +44,9 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let mut safe = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         if steers(c) {
-            safe.extend(c.escape_unicode())
+            safe.extend(c.escape_unicode());
         } else {
-            safe.push(c)
+            safe.push(c);
         }
     }
     Cow::Owned(safe)

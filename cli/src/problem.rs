@@ -47,12 +47,12 @@ impl Problem {
     }
 
     /// What this program finds wrong before it asks the server.
-    pub(crate) fn ours(detail: String) -> Self {
-        Self {
+    pub(crate) fn ours(detail: String) -> Box<Self> {
+        Box::new(Self {
             detail: Some(detail),
             code: Some("INVALID".to_owned()),
             ..Self::default()
-        }
+        })
     }
 
     /// In one line: the code, and what is wrong.

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::problem::Problem;
 use crate::sending::{Ending, Retry, Sender, Settled};
 use lines::{Input, Line, Place, Read};
 use order::{Aggregate, Order};
@@ -192,7 +193,9 @@ impl Work<'_> {
                 entry.words = outcome.words();
             }
             Ending::Refused(_) | Ending::Open(_) | Ending::Interrupted => {
-                error = settled.line();
+                let violations = settled.problem().and_then(Problem::violations);
+                let violations = violations.map(|lines| format!(": {}", lines.replace('\n', "; ")));
+                error = settled.line() + &violations.unwrap_or_default();
                 entry.error = Some(&error);
                 entry.problem = settled.problem().and_then(|problem| problem.raw.as_deref());
             }

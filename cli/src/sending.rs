@@ -83,7 +83,7 @@ impl Sender {
     pub(crate) async fn send(&self, command: &Command, tell: impl Fn(&Retry<'_>)) -> Settled {
         let call = match self.call(command) {
             Ok(call) => call,
-            Err(problem) => return Settled::new(Ending::Refused(Box::new(problem)), false, 0),
+            Err(problem) => return Settled::new(Ending::Refused(problem), false, 0),
         };
         // Whether any attempt may have been accepted, so that even a certain "no" of a later one
         // leaves it unknown.
@@ -139,7 +139,7 @@ impl Sender {
         why
     }
 
-    fn call(&self, command: &Command) -> Result<Call, Problem> {
+    fn call(&self, command: &Command) -> Result<Call, Box<Problem>> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(IDEMPOTENCY_KEY, header("request id", &command.request_id)?);
@@ -169,7 +169,7 @@ impl Sender {
     }
 }
 
-fn header(what: &str, value: &str) -> Result<HeaderValue, Problem> {
+fn header(what: &str, value: &str) -> Result<HeaderValue, Box<Problem>> {
     HeaderValue::from_str(value)
         .ok()
         .filter(|header| !header.is_empty() && header.to_str().is_ok())

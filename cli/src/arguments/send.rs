@@ -14,7 +14,7 @@ const USAGE: &str = "ordain send TYPE ID COMMAND [JSON | @FILE | -] [OPTIONS]
        ordain send TYPE COMMAND --create [JSON | @FILE | -] [OPTIONS]
        ordain send --file COMMANDS [OPTIONS]";
 
-const LONG_ABOUT: &str = "\
+pub(super) const LONG_ABOUT: &str = "\
 Send a command and wait for its outcome; or a file of commands.
 
 The command travels under a request id. Whatever goes wrong on the way, it is \
@@ -49,7 +49,7 @@ Exit codes:
 Of a file: 3 if any command is unknown, else 4, 2, 1 or 0, the first there is.";
 
 #[derive(Debug, Args)]
-#[command(override_usage = USAGE, long_about = LONG_ABOUT, after_long_help = AFTER_HELP)]
+#[command(override_usage = USAGE, after_long_help = AFTER_HELP)]
 #[command(after_help = "Examples and exit codes: `ordain send --help`.")]
 pub(crate) struct SendArguments {
     /// The aggregate's type

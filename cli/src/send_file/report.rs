@@ -155,7 +155,7 @@ impl Report {
         if self.failures_told > TOLD_MAX {
             let more = self.failures_told - TOLD_MAX;
             output::say(&format!(
-                "{more} more without success; --json tells of each"
+                "{more} more are not SUCCESS; --json tells of each"
             ));
         }
         let summary = self.summary();
@@ -194,7 +194,7 @@ impl Report {
     fn line(&self) -> String {
         let without = self.done() - self.counts[0];
         format!(
-            "{} done, {without} without success, {:.0}/s",
+            "{} done, {without} not SUCCESS, {:.0}/s",
             self.done(),
             self.per_second()
         )
@@ -224,7 +224,7 @@ fn bar(bytes: Option<u64>) -> ProgressBar {
     let (bar, template) = match bytes {
         Some(bytes) => (
             ProgressBar::new(bytes),
-            "{bar:30} {percent:>3}%  {msg}  {eta} left",
+            "{bar:20} {percent:>3}%  {msg}  {eta} left",
         ),
         None => (ProgressBar::new_spinner(), "{spinner} {msg}"),
     };

@@ -178,12 +178,14 @@ fn nothing_follows_a_command_that_stays_unknown_and_others_go_on() {
     assert_eq!(exits, expected.map(|(line, exit)| (Some(line), Some(exit))));
 }
 
+const VIOLATIONS: &str = r#"{"title":"t","code":"INVALID_BODY","violations":[{"pointer":"/amount","message":"too small"}]}"#;
+
 #[test]
 fn every_command_has_a_line_of_json_with_its_result() {
     let server = Server::start(|_, request| match amount(request) {
         1 => success(request),
         2 => outcome(409, "INSUFFICIENT_FUNDS", request, "FAIL"),
-        _ => problem(422, "INVALID_BODY"),
+        _ => answer(422, VIOLATIONS),
     });
     let lines = [
         line("a", 1),
@@ -209,6 +211,12 @@ fn every_command_has_a_line_of_json_with_its_result() {
             .contains("a line is {")
     );
     assert_eq!(documents[3]["problem"]["code"], "INVALID_BODY");
+    assert!(
+        documents[3]["error"]
+            .as_str()
+            .unwrap()
+            .ends_with("/amount: too small")
+    );
     assert!(
         run.err.contains("4 commands in "),
         "the summary is no data: {}",
