@@ -4,6 +4,7 @@
 mod binary;
 mod client;
 mod server;
+pub mod workload;
 
 pub use binary::{broken_binary, target_directory};
 pub use client::{Client, Told};

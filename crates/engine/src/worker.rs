@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use ordain_model::{Command, Registry};
 use ordain_ports::{Error, Feed, Lane as Partition};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
 use crate::decide::Decider;
@@ -47,7 +48,7 @@ impl Worker {
         }
     }
 
-    /// Works until `drain` says true, then leaves: every lane finishes the batch it has, and gives
+    /// Works until `leave` is cancelled, then leaves: every lane finishes the batch it has, and gives
     /// its partition back.
     ///
     /// # Errors
@@ -55,7 +56,7 @@ impl Worker {
     pub async fn run(
         &self,
         mut feed: Box<dyn Feed<Command>>,
-        mut drain: watch::Receiver<bool>,
+        leave: CancellationToken,
     ) -> Result<(), Error> {
         let mut lanes = JoinSet::new();
         let mut prune = tokio::time::interval(Duration::from_millis(self.settings.prune_every_ms));
@@ -66,7 +67,7 @@ impl Worker {
                     Some(partition) => drop(lanes.spawn(self.clone().lane(Arc::from(partition)))),
                     None => break,
                 },
-                () = told(&mut drain), if !leaving => {
+                () = leave.cancelled(), if !leaving => {
                     leaving = true;
                     feed.leave();
                 }
@@ -163,11 +164,6 @@ impl Worker {
             look_up_first: true,
         })
     }
-}
-
-/// Waits until the worker is told to drain, or nobody is left to tell it.
-async fn told(drain: &mut watch::Receiver<bool>) {
-    drop(drain.wait_for(|drain| *drain).await);
 }
 
 /// Says again and again why the lane stands still, until the partition is taken away.

@@ -34,7 +34,7 @@ pub struct Configuration {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// A filter such as `info` or `warn,ordain_engine=debug`.
+    /// A filter such as `info` or `warn,ordain=info,ordain_engine=debug`.
     pub filter: String,
     /// One JSON object a line instead of text for people.
     pub json: bool,
@@ -42,7 +42,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), json: false }
+        Self { filter: "warn,ordain=info".to_owned(), json: false }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::configuration::Log;
 ///
 /// # Errors
 /// The filter cannot be read.
-pub fn start(log: &Log) -> anyhow::Result<()> {
+pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.filter)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first.

@@ -15,7 +15,7 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// There is a recorder already.
-pub fn start() -> anyhow::Result<Arc<dyn Fn() -> String + Send + Sync>> {
+pub(crate) fn start() -> anyhow::Result<Arc<dyn Fn() -> String + Send + Sync>> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets(&COUNTS)?

@@ -14,8 +14,8 @@ use ordain_ports::{Content, Delivered, Input, Position, Published, Reply};
 use ordain_testkit::clock::Manual;
 use ordain_testkit::faulty::{self, Control};
 use ordain_testkit::{until, within};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::probe::Probe;
 
@@ -37,7 +37,7 @@ pub(crate) struct World {
 /// A worker at work.
 pub(crate) struct Working {
     pub(crate) control: Control,
-    drain: watch::Sender<bool>,
+    leave: CancellationToken,
     task: JoinHandle<()>,
 }
 
@@ -50,7 +50,7 @@ impl Working {
 
     /// Makes the worker leave, and does not wait.
     pub(crate) fn leave(&self) {
-        self.drain.send_replace(true);
+        self.leave.cancel();
     }
 
     /// Waits until the worker has left.
@@ -231,14 +231,10 @@ impl World {
         let registry = Arc::clone(&self.registry);
         let worker = Worker::new(ports, registry, self.settings.clone(), watchdog);
         let (feed, control) = faulty::Feed::wrap(self.home.join_requests());
-        let drain = watch::Sender::new(false);
-        let told = drain.subscribe();
+        let leave = CancellationToken::new();
+        let told = leave.clone();
         let task = tokio::spawn(async move { worker.run(feed, told).await.unwrap() });
-        Working {
-            control,
-            drain,
-            task,
-        }
+        Working { control, leave, task }
     }
 
     /// Appends commands, in this order, and waits until they are durable.

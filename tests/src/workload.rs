@@ -1,0 +1,77 @@
+//! What a driven process writes, job by job. Every value follows from its writer and number, so
+//! that whoever finds one in a directory knows what it must be.
+//!
+//! A writer does one job after the other and begins none before the last was answered. So all that
+//! a directory can hold of a writer is what its first so many jobs leave, see [`State::after`].
+
+mod observe;
+mod perform;
+mod state;
+mod told;
+mod values;
+
+pub use observe::{Found, observe};
+pub use perform::{Answered, perform};
+pub use state::State;
+pub use told::{Line, Told};
+pub use values::{commit, cycle_of, request_of};
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use ordain_embedded::Settings;
+
+use crate::target_directory;
+
+/// Writers with these numbers, from 0 on, do jobs of every kind.
+pub const WRITERS: u32 = 5;
+/// This writer only inserts large commits, so that the store has to flush and compact.
+pub const FILLER: u32 = 1_000;
+/// The bytes of a large commit, about.
+pub const LARGE_BYTES: usize = 512 << 10;
+/// How many kinds of jobs there are; a writer does one of each in turn.
+pub const KINDS: u64 = 7;
+/// Each writer has two aggregates.
+pub const AGGREGATES: usize = 2;
+/// The group that reads the events in a driven process.
+pub const GROUP: &str = "view-driven";
+/// The view that is written.
+pub const VIEW: &str = "accounts";
+/// How a driven process ends when its home has failed.
+pub const HOME_FAILED: i32 = 3;
+
+/// The settings of every home that is driven or checked.
+#[must_use]
+pub fn settings() -> Settings {
+    Settings {
+        partitions: Some(2),
+        event_partitions: Some(2),
+        free_bytes_min_commands: 0,
+        free_bytes_min: 0,
+        // So that lanes read the disk too.
+        tail_records_max: 64,
+        ..Settings::default()
+    }
+}
+
+/// The path of `ordain-driven`, the process that does the jobs; deliberate breakages can be turned
+/// on in it by the environment variable `FAILPOINTS`. Builds it the first time.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn driven_binary() -> &'static PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let status = Command::new(cargo)
+            .args(["build", "--quiet", "--package", "ordain-tests", "--bin", "ordain-driven"])
+            .args(["--features", "broken", "--target-dir"])
+            .arg(target_directory())
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(status.is_ok_and(|status| status.success()), "ordain-driven cannot be built");
+        target_directory().join("debug/ordain-driven")
+    })
+}
