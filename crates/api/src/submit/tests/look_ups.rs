@@ -97,7 +97,11 @@ async fn an_outcome_found_under_another_fingerprint_means_that_the_key_was_reuse
 
 #[tokio::test(start_paused = true)]
 async fn the_outcome_is_looked_up_once_more_before_giving_up() {
-    let scripted = Scripted::start().await;
+    let limits = SubmitLimits {
+        look_up_first_ms: 60_000,
+        ..SubmitLimits::default()
+    };
+    let scripted = Scripted::start_with(limits).await;
     let wait = Wait::Outcome(Duration::from_millis(100));
     let answer = scripted.submit(deposit("r", 1), wait);
     scripted.outcomes.store(&scripted.log.appended(1).await);
