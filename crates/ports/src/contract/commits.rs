@@ -159,8 +159,9 @@ pub async fn an_insert_ends_at_a_conflict<W: Stores>() {
         behind.success(1),
     ];
     assert_conflict(&commits.insert(&insert).await, 1);
+    let contested = tail(&*commits, line.aggregate()).await;
+    assert_eq!(contested, [first], "a commit behind a conflict was stored");
     assert_eq!(tail(&*commits, before.aggregate()).await, [stored_before]);
-    assert_eq!(tail(&*commits, line.aggregate()).await, [first]);
     let none = tail(&*commits, behind.aggregate()).await;
     assert_eq!(none, [], "a commit behind a conflict was stored");
 }

@@ -169,7 +169,7 @@ pub struct Patience {
 }
 
 /// What a test gives, if it comes to its end in time.
-pub async fn in_time<W: World>(test: &str, run: impl Future<Output = ()> + Send) {
+pub async fn in_time<W: World>(test: &str, run: impl Future<Output = ()>) {
     let limit = W::PATIENCE.test;
     assert!(
         timeout(limit, run).await.is_ok(),

@@ -68,10 +68,10 @@ pub async fn one_of_many_at_once_gets_a_request_id<W: Stores>() {
     let world = W::fresh(Setup::DEFAULT).await;
     for round in 0..ROUNDS {
         let id = request(&format!("same-{round}"));
-        // Each with a revision of its own, so that nothing but the id can keep them apart.
-        let mut line = Line::of(&format!("a{round}"));
+        let line = Line::of(&format!("a{round}"));
+        // The same revision as well: a store that looks only at revisions calls it a conflict.
         let inserts = (0..WRITERS)
-            .map(|_| vec![line.success_of(&id, 1)])
+            .map(|_| vec![line.clone().success_of(&id, 1)])
             .collect();
         let results = race(&world, inserts).await;
         let won = results
