@@ -138,12 +138,18 @@ impl Api {
     }
 
     /// Takes no command any more, and waits until those on their way are answered; says whether
-    /// that was reached within the limit.
+    /// that was reached within the limit. Who would wait longer than three quarters of it is told
+    /// then that the outcome is unknown, which is better than a broken connection.
     pub async fn drain(&self, limit: Duration) -> bool {
         self.parts
             .readiness
             .set("drain", Err("going down".to_owned()));
-        self.submitter.drain(limit).await
+        let patience = limit * 3 / 4;
+        if self.submitter.drain(patience).await {
+            return true;
+        }
+        self.submitter.end_waits();
+        self.submitter.drain(limit - patience).await
     }
 }
 

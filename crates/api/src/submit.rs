@@ -189,6 +189,11 @@ impl Submitter {
         answered
     }
 
+    /// Ends every wait now, as if its time were over.
+    pub fn end_waits(&self) {
+        self.waiting.over.cancel();
+    }
+
     /// Takes nothing more, and waits until nothing is on its way any more; says whether that was
     /// reached within the limit.
     pub async fn drain(&self, limit: Duration) -> bool {

@@ -60,7 +60,8 @@ impl Waiter {
         self.produced && commit.source.nonce == self.flight.nonce
     }
 
-    /// Waits until `wait` is fulfilled or over, then has the outcome looked up once more.
+    /// Waits until `wait` is fulfilled or over, or all waits are, then has the outcome looked up
+    /// once more.
     pub(super) async fn wait(
         &mut self,
         begun: Instant,
@@ -71,8 +72,15 @@ impl Waiter {
             Wait::Outcome(_) => settled,
             Wait::Durable(_) => settled_or_durable,
         };
-        if let Ok(seen) = timeout_at(begun + wait.limit(), self.see(look)).await {
-            return Some(seen);
+        let waiting = Arc::clone(&self.waiting);
+        tokio::select! {
+            biased;
+            seen = timeout_at(begun + wait.limit(), self.see(look)) => {
+                if let Ok(seen) = seen {
+                    return Some(seen);
+                }
+            }
+            () = waiting.over.cancelled() => {}
         }
         let before = self.flight.look_ups();
         self.waiting.look_up_now(&self.flight);

@@ -10,6 +10,7 @@ use ordain_model::{Commit, Fingerprint};
 use ordain_ports::{Answer, Delivered, Reply, ReplySink};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::flight::{Flight, Id, Known, Settled};
 
@@ -20,6 +21,8 @@ pub(super) struct Waiting {
     flights: Mutex<HashMap<Id, Vec<Arc<Flight>>>>,
     all_due: AtomicBool,
     due: Notify,
+    /// Cancelled once nobody is to wait any longer.
+    pub(super) over: CancellationToken,
 }
 
 /// How a caller came to a flight.

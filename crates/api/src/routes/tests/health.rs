@@ -97,3 +97,25 @@ async fn operators_see_metrics_configuration_and_status() {
     assert_eq!(status["partitions"], partitions);
     assert_eq!(operate(&stage, "/v1/types").await.status, 404);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_answers_who_would_wait_for_longer() {
+    let stage = Stage::set().await;
+    let limit = std::time::Duration::from_secs(8);
+    let request = Request::post("/v1/account/a/deposit")
+        .header("content-type", "application/json")
+        .header("idempotency-key", "r1")
+        .header("prefer", "wait=60")
+        .body(Body::from(r#"{"amount":1}"#));
+    let begun = tokio::time::Instant::now();
+    let drain = async {
+        stage.log.appended(1).await;
+        stage.log.deliver(1, crate::scripted::HERE);
+        stage.api.drain(limit).await
+    };
+    let (read, is_drained) = tokio::join!(stage.ask(request.unwrap()), drain);
+    assert_eq!(read.problem(), (504, "TIMEOUT".to_owned()));
+    assert_eq!(read.json()["requestId"], "r1");
+    assert!(is_drained);
+    assert!(begun.elapsed() < limit, "{:?}", begun.elapsed());
+}
