@@ -304,6 +304,8 @@ async fn a_stop_lets_what_is_in_flight_finish_and_closes_what_is_idle() {
     timeout(LIMIT, running.arrived.notified()).await.unwrap();
     running.stop.cancel();
     assert_eq!(rest(&mut idle).await, "");
+    let early = timeout(Duration::from_millis(200), busy.readable()).await;
+    assert!(early.is_err(), "the busy connection was not left to finish");
     assert!(!running.served.is_finished());
     assert!(TcpStream::connect(running.address).await.is_err());
     running.release.notify_one();
