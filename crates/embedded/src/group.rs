@@ -260,10 +260,16 @@ impl Group {
     pub(crate) fn show_progress(&self, partition: u32, progress: u64) {
         let mut state = lock(&self.state);
         let state = &mut *state;
-        let Some(slot) = state.slots.get_mut(partition as usize) else { return };
+        let Some(slot) = state.slots.get_mut(partition as usize) else {
+            return;
+        };
         slot.saved = slot.saved.max(Some(progress));
         slot.saving -= 1;
-        if let Lease::Held(Holder { member, taken: false, .. }) = &slot.lease
+        if let Lease::Held(Holder {
+            member,
+            taken: false,
+            ..
+        }) = &slot.lease
             && let Some(member) = state.members.get(member)
         {
             member.signal.notify_one();
@@ -357,18 +363,29 @@ impl State {
         let given = &mut members.get_mut(&member)?.given;
         // What was taken back since is not given any more.
         given.retain(|&partition| {
-            slots.get(partition as usize).is_some_and(|slot| slot.waits_for(member))
+            slots
+                .get(partition as usize)
+                .is_some_and(|slot| slot.waits_for(member))
         });
         let ready = |&partition: &u32| {
-            slots.get(partition as usize).is_some_and(|slot| slot.saving == 0)
+            slots
+                .get(partition as usize)
+                .is_some_and(|slot| slot.saving == 0)
         };
         let partition = given.remove(given.iter().position(ready)?)?;
         let slot = slots.get_mut(partition as usize)?;
         let progress = slot.saved;
-        let Lease::Held(holder) = &mut slot.lease else { return None };
+        let Lease::Held(holder) = &mut slot.lease else {
+            return None;
+        };
         holder.taken = true;
         let signal = Arc::clone(&holder.signal);
-        Some(Grant { partition, epoch: holder.epoch, progress, signal })
+        Some(Grant {
+            partition,
+            epoch: holder.epoch,
+            progress,
+            signal,
+        })
     }
 }
 
