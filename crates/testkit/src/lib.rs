@@ -6,7 +6,9 @@ pub mod faulty;
 mod gate;
 mod given;
 mod wait;
+mod world;
 
 pub use gate::Gate;
 pub use given::{Decided, Given, given};
 pub use wait::{WAIT_MAX, until, within};
+pub use world::World;

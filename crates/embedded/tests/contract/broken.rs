@@ -16,7 +16,7 @@ use ordain_ports::{
 use super::home::Embedded;
 
 /// Which promise is broken: each port goes through here before a test gets it.
-pub trait Breakage: Default + Send + Sync + 'static {
+pub(crate) trait Breakage: Default + Send + Sync + 'static {
     /// Whether a restart begins with nothing.
     const FORGETS: bool = false;
 
@@ -71,14 +71,14 @@ pub trait Breakage: Default + Send + Sync + 'static {
 
 /// Nothing is broken; for the suites that a forgetful restart alone must fail.
 #[derive(Debug, Default)]
-pub struct Forgets;
+pub(crate) struct Forgets;
 
 impl Breakage for Forgets {
     const FORGETS: bool = true;
 }
 
 /// The embedded home with that breakage.
-pub struct Broken<B> {
+pub(crate) struct Broken<B> {
     home: Embedded,
     breakage: Arc<B>,
 }

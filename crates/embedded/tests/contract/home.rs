@@ -20,8 +20,8 @@ use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 /// An embedded home in a directory that is removed with it.
-pub struct Embedded {
-    pub home: Home,
+pub(crate) struct Embedded {
+    pub(crate) home: Home,
     directory: TempDir,
 }
 

@@ -1,5 +1,6 @@
 //! The embedded home keeps every promise of every port, without a waiver; and the suites that say
 //! so catch adapters that do not.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 mod breakages;
 mod broken;

@@ -142,7 +142,7 @@ impl BrokenViews for AllOrNothing {
     async fn write(&self, port: &dyn ViewStore, view: &str, writes: Vec<RowWrite>) -> Vec<bool> {
         for write in &writes {
             let stored = port
-                .rows(view, &[write.row.key.clone()])
+                .rows(view, std::slice::from_ref(&write.row.key))
                 .await
                 .expect("reads");
             if stored[0].as_ref().map(|row| row.sequence) != write.expected {
