@@ -16,13 +16,7 @@ pub use state::State;
 pub use told::{Line, Told};
 pub use values::{commit, cycle_of, request_of};
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::OnceLock;
-
 use ordain_embedded::Settings;
-
-use crate::target_directory;
 
 /// Writers with these numbers, from 0 on, do jobs of every kind.
 pub const WRITERS: u32 = 5;
@@ -53,25 +47,4 @@ pub fn settings() -> Settings {
         tail_records_max: 64,
         ..Settings::default()
     }
-}
-
-/// The path of `ordain-driven`, the process that does the jobs; deliberate breakages can be turned
-/// on in it by the environment variable `FAILPOINTS`. Builds it the first time.
-///
-/// # Panics
-/// When it cannot be built.
-#[must_use]
-pub fn driven_binary() -> &'static PathBuf {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let status = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "ordain-tests", "--bin", "ordain-driven"])
-            .args(["--features", "broken", "--target-dir"])
-            .arg(target_directory())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(status.is_ok_and(|status| status.success()), "ordain-driven cannot be built");
-        target_directory().join("debug/ordain-driven")
-    })
 }

@@ -44,10 +44,7 @@ fn data(seed: u64) -> Result<Json> {
 }
 
 /// The command that a writer appends in a cycle.
-///
-/// # Errors
-/// Never, unless ids have got another form.
-pub fn command(writer: u32, cycle: u64) -> Result<Command> {
+pub(super) fn command(writer: u32, cycle: u64) -> Result<Command> {
     Ok(Command {
         aggregate: aggregate(writer, usize::from(cycle % 2 == 1))?,
         request: request(writer, "c", cycle)?,

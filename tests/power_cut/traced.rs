@@ -1,0 +1,239 @@
+//! Runs the driven process under the tracer, and what its trace says: the calls on its directory
+//! and what it told, in one order.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use ordain_tests::target_directory;
+use ordain_tests::workload::Line;
+use tempfile::TempDir;
+
+use crate::disk::{Content, Disk};
+use crate::trace::{self, Argument, Call, Moment};
+
+/// How long a driven process may take.
+const RUN_MAX: Duration = Duration::from_secs(300);
+
+/// All calls that can change a file, or say which file a descriptor is.
+const CALLS: &str = "open,openat,openat2,creat,close,dup,dup2,dup3,fcntl,lseek,write,pwrite64,\
+    writev,pwritev,pwritev2,ftruncate,truncate,fallocate,rename,renameat,renameat2,unlink,unlinkat,\
+    rmdir,mkdir,mkdirat,link,linkat,symlink,symlinkat,fsync,fdatasync,sync,syncfs,sync_file_range,\
+    msync,mmap,copy_file_range,sendfile,splice,io_uring_setup,ioctl";
+
+/// The path of `ordain-driven`, the process that does the jobs; deliberate breakages can be turned
+/// on in it by the environment variable `FAILPOINTS`. Builds it when cargo has not done so.
+fn driven_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(built) = option_env!("CARGO_BIN_EXE_ordain-driven") {
+            return built.into();
+        }
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let status = Command::new(cargo)
+            .args(["build", "--quiet", "--package", "ordain-tests", "--bin", "ordain-driven"])
+            .args(["--features", "broken", "--target-dir"])
+            .arg(target_directory())
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(status.is_ok_and(|status| status.success()), "ordain-driven cannot be built");
+        target_directory().join("debug/ordain-driven")
+    })
+}
+
+/// A directory that is driven, and what happens to it.
+pub(crate) struct Driven {
+    place: TempDir,
+    runs: usize,
+}
+
+/// How to run the driven process.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Run<'a> {
+    /// What it does.
+    pub(crate) plan: &'a str,
+    /// Its breakages.
+    pub(crate) failpoints: &'a str,
+    /// What the tracer does to its calls.
+    pub(crate) inject: Option<&'a str>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// How the process ended.
+    pub(crate) status: ExitStatus,
+    /// What it said of itself.
+    pub(crate) log: String,
+    /// What happened, in order.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// A call that touched the directory, or may have.
+    Call(Call),
+    /// The process told this.
+    Told(Line),
+    /// The process ended; another goes on.
+    Ended,
+}
+
+impl Driven {
+    /// A directory yet to be made.
+    pub(crate) fn new() -> Self {
+        Self { place: tempfile::tempdir().expect("there is room for a directory"), runs: 0 }
+    }
+
+    /// The directory.
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.place.path().canonicalize().expect("it is there").join("data")
+    }
+
+    /// Where it is told what happens.
+    pub(crate) fn told(&self) -> PathBuf {
+        self.place.path().canonicalize().expect("it is there").join("told")
+    }
+
+    /// Keeps everything, so that a failure can be looked into.
+    pub(crate) fn keep(self) -> PathBuf {
+        self.place.keep()
+    }
+
+    /// Runs the driven process on the directory under the tracer.
+    pub(crate) fn run(&mut self, run: &Run<'_>) -> Ended {
+        self.runs += 1;
+        let trace = self.place.path().join(format!("trace-{}", self.runs));
+        let mut command = Command::new("strace");
+        command.args(["-f", "-y", "--seccomp-bpf", "-e", "signal=none", "-s", "16777216", "-o"]);
+        command.arg(&trace).arg("-e").arg(format!("trace={CALLS}"));
+        if let Some(inject) = run.inject {
+            command.arg("-e").arg(format!("inject={inject}"));
+        }
+        command.arg(driven_binary()).arg(self.directory()).arg(self.told()).arg(run.plan);
+        command.env("FAILPOINTS", run.failpoints);
+        let (status, log) = finish(command);
+        let trace = fs::read(trace).expect("strace writes its trace");
+        let mut steps = self.steps(trace::read(&trace));
+        steps.push(Step::Ended);
+        Ended { status, log, steps }
+    }
+
+    /// The calls in the order in which they take effect, and between them what was told.
+    fn steps(&self, calls: Vec<Call>) -> Vec<Step> {
+        let told = self.told();
+        let mut steps: Vec<(Moment, Step)> = Vec::new();
+        for call in calls {
+            let step = match &*call.arguments {
+                [Argument::Descriptor(_, path), Argument::Bytes(bytes), ..]
+                    if call.name == "write" && *path == told =>
+                {
+                    let line = std::str::from_utf8(bytes).ok().and_then(Line::read);
+                    let line = line.unwrap_or_else(|| panic!("told what nobody knows: {call:?}"));
+                    (call.entered, Step::Told(line))
+                }
+                _ => (takes_effect(&call), Step::Call(call)),
+            };
+            steps.push(step);
+        }
+        steps.sort_by_key(|(moment, _)| *moment);
+        steps.into_iter().map(|(_, step)| step).collect()
+    }
+}
+
+/// A sync and a new descriptor count from the return of the call on, a change from its entry on.
+fn takes_effect(call: &Call) -> Moment {
+    match call.name.as_str() {
+        "fsync" | "fdatasync" | "open" | "openat" | "dup" | "dup2" | "dup3" | "fcntl" | "lseek" => {
+            call.returned
+        }
+        _ => call.entered,
+    }
+}
+
+/// Runs a command to its end; kills it when it takes too long.
+pub(crate) fn finish(mut command: Command) -> (ExitStatus, String) {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut stderr = child.stderr.take().expect("it is piped");
+    let reading = std::thread::spawn(move || {
+        let mut log = String::new();
+        stderr.read_to_string(&mut log).map(|_| log).unwrap_or_default()
+    });
+    let status = wait(&mut child, &command);
+    (status, reading.join().unwrap_or_default())
+}
+
+fn wait(child: &mut Child, command: &Command) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return status;
+        }
+        if begun.elapsed() > RUN_MAX {
+            drop(child.kill());
+            panic!("{command:?} takes too long");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether a process was ended by this signal.
+pub(crate) fn was_killed(status: ExitStatus, signal: i32) -> bool {
+    status.signal() == Some(signal) || status.code() == Some(128 + signal)
+}
+
+/// Takes a step on the disk.
+pub(crate) fn take(disk: &mut Disk, step: &Step) {
+    match step {
+        Step::Call(call) => disk.make(call),
+        Step::Told(_) => {}
+        Step::Ended => disk.next_process(),
+    }
+}
+
+/// Fails when the disk, as the calls made it, is not what the directory is: then the calls that
+/// were seen are not all that there were.
+pub(crate) fn assert_explains(disk: &Disk, directory: &Path) {
+    let made = disk.now().paths();
+    for (path, content) in &made {
+        let there = directory.join(path);
+        let Some(content) = content else {
+            assert!(there.is_dir(), "{} is no directory", there.display());
+            continue;
+        };
+        let bytes = fs::read(&there).unwrap_or_else(|error| panic!("{}: {error}", there.display()));
+        assert!(same(&bytes, content), "{} is not what was seen written", there.display());
+    }
+    assert_eq!(count(directory), made.len(), "there are files that were not seen made");
+}
+
+fn same(bytes: &[u8], content: &Content) -> bool {
+    let (written, rest) = bytes.split_at(content.bytes.len().min(bytes.len()));
+    let zeros = rest.chunks(4_096).all(|part| part == &[0; 4_096][..part.len()]);
+    written == content.bytes && bytes.len() as u64 == content.length && zeros
+}
+
+fn count(directory: &Path) -> usize {
+    let entries = fs::read_dir(directory).expect("a directory can be read").flatten();
+    entries.map(|entry| 1 + if entry.path().is_dir() { count(&entry.path()) } else { 0 }).sum()
+}
+
+/// What kind of file a path is, so that every kind gets its share of the images.
+pub(crate) fn kind(path: &Path) -> &'static str {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    match name {
+        _ if name.ends_with(".jnl") => "journal",
+        _ if path.components().any(|part| part.as_os_str() == "tables") => "table",
+        _ if name.starts_with(".tmp") || name == "current" => "current",
+        _ if name.starts_with("ordain.format") => "format",
+        _ if name.starts_with('v') => "version",
+        _ => "directory",
+    }
+}
