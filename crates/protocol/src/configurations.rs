@@ -14,6 +14,7 @@ pub fn small() -> Vec<Configuration> {
         rollback(),
         refusals(),
         raised(),
+        raised_and_moved(),
         raised_and_rolled_back(),
         follower(),
         fleet(),
@@ -27,7 +28,6 @@ pub fn deep() -> Vec<Configuration> {
         lane().under(Faults {
             crashes: 2,
             moves: 1,
-            lost_answers: 1,
             ..none
         }),
         rollback().under(Faults {
@@ -41,7 +41,6 @@ pub fn deep() -> Vec<Configuration> {
             crashes: 1,
             moves: 1,
             deadlines: 1,
-            lost_answers: 1,
             ..none
         }),
         raised().under(Faults {
@@ -49,11 +48,10 @@ pub fn deep() -> Vec<Configuration> {
             lost_answers: 1,
             ..none
         }),
-        raised().under(Faults { moves: 1, ..none }),
+        raised_and_moved(),
         raised_and_rolled_back().under(Faults {
             crashes: 1,
-            step_downs: 1,
-            moves: 1,
+            step_downs: 2,
             ..none
         }),
         follower().under(Faults {
@@ -62,7 +60,6 @@ pub fn deep() -> Vec<Configuration> {
             ..none
         }),
         fleet().under(Faults {
-            crashes: 1,
             moves: 1,
             projector_crashes: 1,
             projector_moves: 1,
@@ -204,6 +201,28 @@ pub fn raised() -> Configuration {
     }
 }
 
+/// The same two partitions, one of which moves to the worker of the other.
+pub fn raised_and_moved() -> Configuration {
+    Configuration {
+        name: "raised and moved",
+        purpose: "two lanes reach both aggregates, and one of them is a zombie beside its successor",
+        faults: Faults {
+            moves: 1,
+            ..Faults::NONE
+        },
+        meets: vec![
+            reached::REST,
+            reached::CONFLICT,
+            reached::PREFIX,
+            reached::TWO_LANES,
+            reached::ZOMBIE_REFUSED,
+            reached::ZOMBIE_PUBLISHES,
+            reached::ZOMBIE_FENCED,
+        ],
+        ..raised()
+    }
+}
+
 /// Two partitions with one aggregate in both, over a store that rolls back.
 pub fn raised_and_rolled_back() -> Configuration {
     Configuration {
@@ -214,6 +233,7 @@ pub fn raised_and_rolled_back() -> Configuration {
             vec![Command::new(A, 3, Body::Add), Command::new(A, 1, Body::Add)],
         ],
         faults: Faults {
+            lost_answers: 1,
             step_downs: 1,
             ..Faults::NONE
         },

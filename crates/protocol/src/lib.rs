@@ -18,7 +18,8 @@
 //! | `rollback` | 1 partition, 4 records, 2 aggregates | 1 move, 1 lost answer, 1 step-down | what is not durable is rolled back; clients look outcomes up at any time |
 //! | `refusals` | 1 partition, 6 records, 1 aggregate | 1 move, 1 lost answer, 1 deadline | one of two may be first, expected sequences met and missed, a deadline, a reused request id |
 //! | `raised` | 2 partitions, 2 + 3 records, 2 aggregates in both | 1 crash | two lanes reach one aggregate, in opposite orders, with a repeat across them |
-//! | `raised and rolled back` | 2 partitions, 2 + 2 records, 2 aggregates | 1 step-down | a lane waits for the other one's commit, which is rolled back |
+//! | `raised and moved` | the same | 1 move | a zombie beside its successor and a second lane |
+//! | `raised and rolled back` | 2 partitions, 2 + 2 records, 2 aggregates | 1 lost answer, 1 step-down | a lane waits for the other one's commit, which is rolled back |
 //! | `follower` | all handled; event log `2 3 1 2 3 4` | 1 projector crash, 2 projector moves | repeats, an event that retention took, rows and mark written by zombies |
 //! | `fleet` | 1 partition, 3 records, 1 aggregate | 1 move, 1 projector move | from the command to the row |
 //!
@@ -40,7 +41,7 @@
 //! 11. views never go back; a row is the fold of its events; the mark never runs ahead of the rows;
 //!     views never miss an event.
 //!
-//! Promise 10, more partitions, is the same properties under the two raised configurations. The
+//! Promise 10, more partitions, is the same properties under the three raised configurations. The
 //! two that are not here: 6 (what a client is told when nothing is known) is about the API, and
 //! 9 (one bad command stops nobody) about errors that the model does not have. The rule that lets
 //! the API say "unknown" follows from 8: below the saved progress every command is durably decided.
@@ -52,7 +53,7 @@
 //! # Wrong variants
 //!
 //! A property that nothing can break shows nothing. [`wrong::Wrong`] names rules that may be left
-//! out, and [`variants`] which promises break then, as complete lists:
+//! out, and [`mod@variants`] which promises break then, as complete lists:
 //!
 //! | left out | breaks first |
 //! |---|---|

@@ -36,8 +36,13 @@ fn raised_partitions_keep_the_promises() {
 }
 
 #[test]
+fn raised_partitions_keep_the_promises_beside_a_zombie() {
+    keeps_its_promises(configurations::raised_and_moved(), 200_000);
+}
+
+#[test]
 fn raised_partitions_keep_the_promises_over_a_rollback() {
-    keeps_its_promises(configurations::raised_and_rolled_back(), 1_000);
+    keeps_its_promises(configurations::raised_and_rolled_back(), 20_000);
 }
 
 #[test]

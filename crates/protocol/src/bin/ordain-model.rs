@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use ordain_protocol::{
-    Configuration, Effort, Report, deep, explore, explore_deep, small, variants,
+    Configuration, Effort, Report, can_go_on_for_ever, deep, explore, explore_deep, small, variants,
 };
 
 fn main() -> io::Result<ExitCode> {
@@ -53,11 +53,17 @@ fn explore_all(configurations: Vec<Configuration>) -> io::Result<bool> {
             configuration.purpose,
             configuration.bounds()
         )?;
-        let report = explore_deep(configuration, effort, |states, took| {
+        let report = explore_deep(configuration.clone(), effort, |states, took| {
             eprintln!("{name}: {states} states in {} s", took.as_secs());
         });
         write!(out, "{report}")?;
-        holds &= is_sound(&report);
+        let ends = !can_go_on_for_ever(configuration);
+        writeln!(
+            out,
+            "  {} every run comes to rest",
+            if ends { "holds     " } else { "BROKEN    " }
+        )?;
+        holds &= is_sound(&report) && ends;
     }
     writeln!(
         out,
