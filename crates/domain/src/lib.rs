@@ -5,6 +5,8 @@
 mod schemas;
 
 pub mod account;
+#[cfg(feature = "broken")]
+pub mod broken;
 pub mod job_request;
 mod registry;
 

@@ -15,6 +15,8 @@ pub fn registry() -> Result<Registry, BadDefinition> {
     Registry::new([
         handler::<Account>()?, //
         handler::<JobRequest>()?,
+        #[cfg(feature = "broken")]
+        handler::<crate::broken::Broken>()?,
     ])
 }
 

@@ -1,0 +1,142 @@
+//! Reads everything back and compares it with what was answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ordain_tests::{Client, Server};
+use serde_json::Value;
+
+use crate::load::{Answered, Asked, History};
+
+/// Every promise that can be read back from outside, after the last restart.
+pub(crate) async fn check(server: &Server, history: &History) {
+    let client = server.client();
+    let answers = history.answers();
+    assert!(answers.len() > 100, "there was load: {}", answers.len());
+    repeat_a_tenth(&client, &answers).await;
+    let mut by_aggregate: BTreeMap<&str, Vec<(&Asked, &Answered)>> = BTreeMap::new();
+    for (asked, answer) in &answers {
+        by_aggregate.entry(asked.aggregate()).or_default().push((asked, answer));
+    }
+    for (aggregate, answers) in by_aggregate {
+        one_line_of_revisions(aggregate, &answers);
+        let events = read_events(&client, aggregate).await;
+        events_are_those_answered(aggregate, &answers, &events);
+        let state = client.get(aggregate).await.unwrap();
+        if events.is_empty() {
+            assert_eq!(state.status, 404, "{aggregate}");
+            continue;
+        }
+        assert_eq!(state.at("/sequence"), events.len(), "{aggregate}");
+        view_equals_state(&client, aggregate, &answers, &state.json()).await;
+        if aggregate.starts_with("/v1/account") {
+            funds_are_the_sum(&state.json(), &events);
+        } else {
+            one_cleaner_at_most(aggregate, &events);
+        }
+    }
+}
+
+/// A tenth of all ids, beyond every cache: the same answer.
+async fn repeat_a_tenth(client: &Client, answers: &BTreeMap<Asked, Answered>) {
+    for (asked, answer) in answers.iter().step_by(10) {
+        let told = client.send(&asked.path, &asked.request, &asked.body).await.unwrap();
+        assert_eq!(Answered::of(&told).as_ref(), Some(answer), "{asked:?}");
+        assert_eq!(told.header("idempotency-replayed"), "true", "{asked:?}");
+    }
+}
+
+/// Every request of the aggregate was answered, so its revisions are 1, 2, 3 … once each.
+fn one_line_of_revisions(aggregate: &str, answers: &[(&Asked, &Answered)]) {
+    let revisions: BTreeSet<u64> =
+        answers.iter().filter_map(|(_, answer)| answer.outcome["revision"].as_u64()).collect();
+    let expected: BTreeSet<u64> = (1..=answers.len() as u64).collect();
+    assert_eq!(revisions, expected, "{aggregate}: revisions without gap, each once");
+}
+
+async fn read_events(client: &Client, aggregate: &str) -> Vec<Value> {
+    let mut events = Vec::new();
+    let mut from = 1;
+    loop {
+        let page = client.get(&format!("{aggregate}/events?from={from}&limit=500")).await.unwrap();
+        if page.status == 404 {
+            return events;
+        }
+        assert_eq!(page.status, 200, "{}", page.body);
+        let page = page.json();
+        events.extend(page["events"].as_array().expect("events").iter().cloned());
+        match page["next"].as_u64() {
+            Some(next) => from = next,
+            None => return events,
+        }
+    }
+}
+
+/// Sequences 1, 2, 3 …; each event is in the answer to its request, and nothing else happened.
+fn events_are_those_answered(aggregate: &str, answers: &[(&Asked, &Answered)], events: &[Value]) {
+    let mut answered: BTreeMap<u64, (Value, &str)> = BTreeMap::new();
+    for (asked, answer) in answers {
+        for event in answer.outcome["events"].as_array().expect("events") {
+            let sequence = event["sequence"].as_u64().expect("a sequence");
+            let doubled = answered.insert(sequence, (event.clone(), &asked.request));
+            assert!(doubled.is_none(), "{aggregate}: event {sequence} answers two requests");
+        }
+    }
+    assert_eq!(events.len(), answered.len(), "{aggregate}: no event but those answered");
+    for (index, event) in (1_u64..).zip(events) {
+        let (expected, request) = answered.get(&index).expect("sequences without gap");
+        assert_eq!(event["requestId"], **request, "{aggregate} {index}");
+        for member in ["sequence", "type", "data", "time"] {
+            assert_eq!(event[member], expected[member], "{aggregate} {index} {member}");
+        }
+    }
+}
+
+/// The views, asked for the newest receipt, say what the state says.
+async fn view_equals_state(
+    client: &Client,
+    aggregate: &str,
+    answers: &[(&Asked, &Answered)],
+    state: &Value,
+) {
+    let newest = answers
+        .iter()
+        .max_by_key(|(_, answer)| answer.outcome["sequence"].as_u64())
+        .and_then(|(_, answer)| answer.outcome["receipt"].as_str())
+        .expect("a receipt");
+    let id = aggregate.rsplit('/').next().unwrap_or_default();
+    let (view, key) = if aggregate.starts_with("/v1/account") {
+        ("accounts", id.to_owned())
+    } else {
+        ("job-requests", id.to_owned())
+    };
+    let row = client
+        .get(&format!("/v1/views/{view}/{key}?receipt={newest}&wait=20"))
+        .await
+        .unwrap();
+    assert_eq!(row.status, 200, "{aggregate}: {}", row.body);
+    assert_eq!(row.at("/sequence"), state["sequence"], "{aggregate}");
+    let row = row.at("/row");
+    let members: &[&str] =
+        if view == "accounts" { &["funds"] } else { &["status", "acceptedCleaner"] };
+    for member in members {
+        let (viewed, stated) = (row.get(*member), state["state"].get(*member));
+        assert_eq!(viewed, stated, "{aggregate}: {member} in {row}");
+    }
+}
+
+fn funds_are_the_sum(state: &Value, events: &[Value]) {
+    let funds = events.iter().fold(0_i64, |funds, event| {
+        let amount = event["data"]["amount"].as_i64().unwrap_or(0);
+        match event["type"].as_str() {
+            Some("deposited") => funds + amount,
+            Some("withdrawn") => funds - amount,
+            _ => funds,
+        }
+    });
+    assert_eq!(state["state"]["funds"], funds);
+}
+
+fn one_cleaner_at_most(aggregate: &str, events: &[Value]) {
+    let accepted = events.iter().filter(|event| event["type"] == "accepted").count();
+    assert!(accepted <= 1, "{aggregate} was accepted {accepted} times");
+}

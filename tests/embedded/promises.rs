@@ -1,0 +1,80 @@
+//! The promises that need a whole process and are not shown elsewhere, by name.
+
+use ordain_tests::{Server, ServerOptions};
+
+fn partitions(count: u32) -> ServerOptions {
+    ServerOptions {
+        arguments: vec!["--partitions".to_owned(), count.to_string()],
+        ..ServerOptions::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_partitions_same_promises() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path(), &partitions(2)).await;
+    let mut answers = Vec::new();
+    for number in 0..40 {
+        let path = format!("/v1/account/a{number}/open");
+        answers.push((path.clone(), server.client().send(&path, "open", "{}").await.unwrap()));
+    }
+    server.kill().await;
+    let server = Server::start(directory.path(), &partitions(16)).await;
+    let client = server.client();
+    for (path, answer) in answers {
+        let again = client.send(&path, "open", "{}").await.unwrap();
+        assert_eq!((again.status, &again.body), (201, &answer.body));
+        let deposit = path.replace("/open", "/deposit");
+        let more = client.send(&deposit, "more", r#"{"amount":1}"#).await.unwrap();
+        assert_eq!((more.at("/revision"), more.at("/sequence")), (2.into(), 2.into()));
+    }
+    server.terminate().await;
+    let fewer = Server::try_start(directory.path(), &partitions(4)).await.unwrap_err();
+    assert!(fewer.contains("16"), "fewer partitions are refused, in words: {fewer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_late() {
+    let directory = tempfile::tempdir().unwrap();
+    let options =
+        ServerOptions { failpoints: "C4=1*sleep(1000)".to_owned(), ..partitions(1) };
+    let server = Server::start(directory.path(), &options).await;
+    let client = server.client();
+    let soon = std::time::SystemTime::now() + std::time::Duration::from_millis(400);
+    let since = soon.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let deadline = ordain_model::Timestamp::from_nanoseconds(since.as_nanos() as i64).to_string();
+    let headers = [("idempotency-key", "r"), ("ordain-deadline", deadline.as_str())];
+    // Decided in time, but the lane stands still until the deadline is over.
+    let told = client.send_with("/v1/account/a/open", &headers, "{}").await.unwrap();
+    assert_eq!((told.status, told.at("/code")), (409, "EXPIRED".into()), "{}", told.body);
+    assert_eq!(client.get("/v1/account/a").await.unwrap().status, 404);
+    server.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_the_directory_is_refused_and_names_the_holder() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let log = Server::try_start(directory.path(), &ServerOptions::default()).await.unwrap_err();
+    assert!(log.contains("process"), "{log}");
+    assert_eq!(server.client().get("/livez").await.unwrap().status, 200);
+    server.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timeout_is_honest() {
+    let directory = tempfile::tempdir().unwrap();
+    let options =
+        ServerOptions { failpoints: "C4=1*sleep(2500)".to_owned(), ..partitions(1) };
+    let server = Server::start(directory.path(), &options).await;
+    let client = server.client();
+    let headers = [("idempotency-key", "r"), ("prefer", "wait=1")];
+    let unknown = client.send_with("/v1/account/a/open", &headers, "{}").await.unwrap();
+    assert_eq!(unknown.status, 504, "{}", unknown.body);
+    assert!(!unknown.header("retry-after").is_empty());
+    let pending = client.get("/v1/account/a/requests/r?wait=0").await.unwrap();
+    assert_eq!((pending.status, pending.at("/state")), (202, "PENDING".into()));
+    let again = client.send("/v1/account/a/open", "r", "{}").await.unwrap();
+    assert_eq!(again.status, 201, "asked again with the same id: {}", again.body);
+    server.terminate().await;
+}
