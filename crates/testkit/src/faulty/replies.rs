@@ -1,7 +1,7 @@
 //! Replies that get lost, at the worker's end and at the API's.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use async_trait::async_trait;
 use ordain_ports::{Error, Replies as Waiter, Reply, ReplySender as Sender, ReplySink};
@@ -69,7 +69,7 @@ impl Sender for ReplySender {
 pub struct Replies {
     inner: Arc<dyn Waiter>,
     lost: Lost,
-    sinks: Mutex<Vec<Arc<dyn ReplySink>>>,
+    sinks: Mutex<Vec<Arc<LeakySink>>>,
 }
 
 impl Replies {
@@ -96,22 +96,27 @@ impl Replies {
     }
 }
 
-/// Stands between the channel and the sink, and keeps what gets lost.
+/// Stands between the channel and the sink, and keeps what gets lost. It does not keep the sink
+/// from ending.
 struct LeakySink {
-    inner: Arc<dyn ReplySink>,
+    inner: Weak<dyn ReplySink>,
     lost: Lost,
 }
 
 #[deny(clippy::missing_trait_methods)]
 impl ReplySink for LeakySink {
     fn reply(&self, reply: Reply) {
-        if !self.lost.takes_one() {
-            self.inner.reply(reply);
+        if let Some(sink) = self.inner.upgrade()
+            && !self.lost.takes_one()
+        {
+            sink.reply(reply);
         }
     }
 
     fn lost(&self) {
-        self.inner.lost();
+        if let Some(sink) = self.inner.upgrade() {
+            sink.lost();
+        }
     }
 }
 
@@ -120,11 +125,11 @@ impl ReplySink for LeakySink {
 impl Waiter for Replies {
     async fn subscribe(&self, sink: Arc<dyn ReplySink>) -> Result<Arc<str>, Error> {
         let leaky = Arc::new(LeakySink {
-            inner: sink.clone(),
+            inner: Arc::downgrade(&sink),
             lost: self.lost.clone(),
         });
-        let channel = self.inner.subscribe(leaky).await?;
-        lock(&self.sinks).push(sink);
-        Ok(channel)
+        // Kept here, because a channel lives only as long as its sink.
+        lock(&self.sinks).push(Arc::clone(&leaky));
+        self.inner.subscribe(leaky).await
     }
 }

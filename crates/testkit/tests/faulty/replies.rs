@@ -53,4 +53,7 @@ async fn the_next_replies_get_lost_at_either_end() {
     assert_eq!(sender.asked().len(), 11);
     replies.tell_lost();
     assert_eq!(inbox.0.lock().unwrap().1, 1);
+    let gone = Arc::downgrade(&inbox);
+    drop(inbox);
+    assert!(gone.upgrade().is_none(), "the wrapper keeps a sink alive");
 }

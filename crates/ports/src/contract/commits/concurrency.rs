@@ -132,17 +132,35 @@ pub async fn batches_at_once_keep_their_prefixes<W: Stores>() {
     }
 }
 
-/// Lets the future run a little, and abandons it.
-async fn abandon<T>(future: impl Future<Output = T>, polls: usize) -> bool {
-    let mut future = pin!(future);
+/// Lets the insert run a little, and abandons it.
+async fn abandon_soon(commits: &dyn Commits, insert: &[Arc<Commit>], polls: usize) {
+    let mut inserting = pin!(commits.insert(insert));
     for _ in 0..polls {
         let mut context = Context::from_waker(Waker::noop());
-        if future.as_mut().poll(&mut context).is_ready() {
-            return true;
+        if inserting.as_mut().poll(&mut context).is_ready() {
+            return;
         }
         tokio::task::yield_now().await;
     }
-    false
+}
+
+/// Lets the insert run until the first of it is seen, and abandons it.
+async fn abandon_once_seen(commits: &dyn Commits, insert: &[Arc<Commit>]) {
+    let mut inserting = pin!(commits.insert(insert));
+    let mut watching = pin!(async {
+        loop {
+            for commit in insert {
+                if !tail(commits, &commit.aggregate).await.is_empty() {
+                    return;
+                }
+            }
+        }
+    });
+    tokio::select! {
+        biased;
+        () = &mut watching => {}
+        _ = &mut inserting => {}
+    }
 }
 
 /// Promise 5: an insert whose sender has gone leaves a prefix, now or later; what is stored of it
@@ -155,7 +173,11 @@ pub async fn an_abandoned_insert_leaves_a_prefix<W: Stores>() {
             .map(|n| Line::of(&format!("a-{round}-{n}")))
             .collect();
         let insert: Vec<_> = lines.iter_mut().map(|line| line.success(1)).collect();
-        abandon(commits.insert(&insert), round).await;
+        if round % 2 == 0 {
+            abandon_soon(&*commits, &insert, round).await;
+        } else {
+            abandon_once_seen(&*commits, &insert).await;
+        }
         // Read from the last to the first: whatever is stored in between, none may then be missing
         // in front of one that was seen.
         let mut seen = 0;
