@@ -322,3 +322,22 @@ async fn a_body_that_stops_coming_ends_the_batch() {
     assert_eq!(statuses(&lines), [200, 400]);
     assert_eq!(lines[1]["problem"]["code"], "BROKEN_BODY");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_while_nothing_happens_ends_the_batch_at_once() {
+    let stage = Stage::set().await;
+    let (held, mut is_held) = mpsc::channel::<()>(1);
+    let silent = futures_util::stream::poll_fn(move |_| {
+        let _held_until_dropped = &held;
+        std::task::Poll::<Option<Result<Bytes, Infallible>>>::Pending
+    });
+    let routes = public(&stage.api);
+    let response = routes
+        .oneshot(batch(NDJSON, Body::from_stream(silent)))
+        .await
+        .unwrap();
+    let begun = tokio::time::Instant::now();
+    drop(response);
+    assert_eq!(is_held.recv().await, None);
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
