@@ -5,11 +5,12 @@ use std::fmt::{self, Display};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stateright::{Checker, Expectation, Model};
+use stateright::{Checker, Expectation, Model, Property};
 
 use crate::configuration::Configuration;
 use crate::cycle::has_cycle;
 use crate::model::Protocol;
+use crate::way;
 
 /// What exploring a configuration has found.
 #[derive(Clone, Debug)]
@@ -18,7 +19,7 @@ pub struct Report {
     pub name: &'static str,
     /// How many different states there are.
     pub states: usize,
-    /// How many steps the longest of the shortest ways to a state has.
+    /// How many states the longest way that was walked has.
     pub depth: usize,
     /// How long it took.
     pub took: Duration,
@@ -31,7 +32,7 @@ pub struct Report {
 pub enum Found {
     /// It holds in every state.
     Holds,
-    /// It does not: a way to a state in which it does not, step by step.
+    /// It does not: a shortest way to a state in which it does not, step by step.
     Broken(Vec<String>),
     /// What is to be met is met.
     Met,
@@ -92,7 +93,7 @@ pub struct Effort {
     pub every: Duration,
 }
 
-/// Explores all states of a configuration, breadth first, so that a counterexample is short.
+/// Explores all states of a configuration.
 pub fn explore(configuration: Configuration) -> Report {
     let started = Instant::now();
     let checker = Protocol { configuration }.checker().spawn_bfs().join();
@@ -134,24 +135,33 @@ pub fn explore_deep(
 }
 
 fn report(checker: &impl Checker<Protocol>, started: Instant) -> Report {
-    let mut discoveries = checker.discoveries();
-    let results = checker.model().properties().into_iter().map(|property| {
-        let way = discoveries
-            .remove(property.name)
-            .map(|path| path.into_actions());
-        let found = match (way, property.expectation) {
-            (Some(_), Expectation::Sometimes) => Found::Met,
-            (None, Expectation::Sometimes) => Found::NeverMet,
-            (Some(way), _) => Found::Broken(way.iter().map(|a| format!("{a:?}")).collect()),
-            (None, _) => Found::Holds,
+    let discoveries = checker.discoveries();
+    let took = started.elapsed();
+    let model = checker.model();
+    let results = model.properties().into_iter().map(|property| {
+        let discovered = discoveries.contains_key(property.name);
+        let found = match (discovered, &property.expectation) {
+            (true, Expectation::Sometimes) => Found::Met,
+            (false, Expectation::Sometimes) => Found::NeverMet,
+            (true, _) => Found::Broken(shortest_way(model, &property)),
+            (false, _) => Found::Holds,
         };
         (property.name, found)
     });
     Report {
-        name: checker.model().configuration.name,
+        name: model.configuration.name,
         states: checker.unique_state_count(),
         depth: checker.max_depth(),
         results: results.collect(),
-        took: started.elapsed(),
+        took,
     }
+}
+
+/// The steps of a shortest way to a state in which the property does not hold.
+fn shortest_way(model: &Protocol, property: &Property<Protocol>) -> Vec<String> {
+    let way = way::shortest(model, |state| !(property.condition)(model, state));
+    way.unwrap_or_default()
+        .iter()
+        .map(|action| format!("{action:?}"))
+        .collect()
 }

@@ -201,11 +201,21 @@ pub fn raised() -> Configuration {
     }
 }
 
-/// The same two partitions, one of which moves to the worker of the other.
+/// Two partitions that hold commands of both aggregates, one of which moves to the worker of the other.
 pub fn raised_and_moved() -> Configuration {
     Configuration {
         name: "raised and moved",
         purpose: "two lanes reach both aggregates, and one of them is a zombie beside its successor",
+        requests: vec![
+            vec![
+                Command::new(A, 1, Body::BeFirst),
+                Command::new(B, 2, Body::Add),
+            ],
+            vec![
+                Command::new(B, 3, Body::Add),
+                Command::new(A, 4, Body::BeFirst),
+            ],
+        ],
         faults: Faults {
             moves: 1,
             ..Faults::NONE

@@ -18,7 +18,7 @@
 //! | `rollback` | 1 partition, 4 records, 2 aggregates | 1 move, 1 lost answer, 1 step-down | what is not durable is rolled back; clients look outcomes up at any time |
 //! | `refusals` | 1 partition, 6 records, 1 aggregate | 1 move, 1 lost answer, 1 deadline | one of two may be first, expected sequences met and missed, a deadline, a reused request id |
 //! | `raised` | 2 partitions, 2 + 3 records, 2 aggregates in both | 1 crash | two lanes reach one aggregate, in opposite orders, with a repeat across them |
-//! | `raised and moved` | the same | 1 move | a zombie beside its successor and a second lane |
+//! | `raised and moved` | 2 partitions, 2 + 2 records, 2 aggregates in both | 1 move | a zombie beside its successor and a second lane |
 //! | `raised and rolled back` | 2 partitions, 2 + 2 records, 2 aggregates | 1 lost answer, 1 step-down | a lane waits for the other one's commit, which is rolled back |
 //! | `follower` | all handled; event log `2 3 1 2 3 4` | 1 projector crash, 2 projector moves | repeats, an event that retention took, rows and mark written by zombies |
 //! | `fleet` | 1 partition, 3 records, 1 aggregate | 1 move, 1 projector move | from the command to the row |
@@ -101,6 +101,7 @@ pub mod reached;
 pub mod state;
 pub mod store;
 pub mod variants;
+pub mod way;
 pub mod worker;
 pub mod wrong;
 

@@ -37,7 +37,7 @@ fn raised_partitions_keep_the_promises() {
 
 #[test]
 fn raised_partitions_keep_the_promises_beside_a_zombie() {
-    keeps_its_promises(configurations::raised_and_moved(), 200_000);
+    keeps_its_promises(configurations::raised_and_moved(), 95_000);
 }
 
 #[test]

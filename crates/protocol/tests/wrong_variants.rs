@@ -1,7 +1,7 @@
 //! Every rule is there for a promise: without it exactly that promise breaks, with what hangs on
 //! it, while the protocol keeps all of them under the same configuration.
 
-use ordain_protocol::{Wrong, explore, variants};
+use ordain_protocol::{Found, Wrong, explore, variants};
 
 /// Explores every configuration of a wrong variant with and without the rule.
 fn breaks_what_it_should(wrong: Wrong) {
@@ -17,6 +17,11 @@ fn breaks_what_it_should(wrong: Wrong) {
         let mut breaks = variant.breaks;
         breaks.sort_unstable();
         assert_eq!(report.broken(), breaks, "{report}");
+        let shown = |found: &Found| !matches!(found, Found::Broken(way) if way.is_empty());
+        assert!(
+            report.results.values().all(shown),
+            "a promise broken without a way: {report}"
+        );
     }
 }
 
