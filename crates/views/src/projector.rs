@@ -1,0 +1,138 @@
+//! The projector: follows the log of events and writes the rows of one view.
+
+mod batch;
+mod broken;
+mod follower;
+mod held;
+mod round;
+mod rows;
+
+use std::fmt;
+use std::sync::Arc;
+
+use ordain_ports::{Action, Clock, Commits, DeadLetters, Error, Feed, Lane, Published, ViewStore};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use crate::backoff::Backoff;
+use crate::{Settings, View};
+use follower::Follower;
+
+/// The ports that a projector works through.
+#[derive(Clone)]
+pub struct Ports {
+    /// The history, which fills gaps.
+    pub commits: Arc<dyn Commits>,
+    /// Where the rows go.
+    pub views: Arc<dyn ViewStore>,
+    /// Keeps what could not be folded.
+    pub dead_letters: Arc<dyn DeadLetters>,
+    /// Tells how far behind the view is, and when a dead letter was written.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Follows the log of events and writes the rows of one view.
+///
+/// Any number of projectors of one view may run at once: they share the partitions of the group
+/// `view-<name>`, and where two believe to own one, the conditions on rows and marks decide.
+///
+/// What stops what:
+/// - An event that is in neither the log nor the commits stops its aggregate only. The mark of
+///   that aggregate stays, the record becomes a dead letter, and progress goes on. Nothing is lost
+///   by that: the mark shows the gap to every later event of the aggregate, also after a restart,
+///   and each looks into the commits again and goes on from there once they have what was missing.
+/// - An event that this build cannot read, or a row that it cannot, stops the lane, with an alarm:
+///   what stands before it in the batch is folded, progress stays at it, and the lane is held
+///   until it is revoked. A build that can read it takes over from there.
+/// - A record that cannot be read becomes a dead letter. If it still tells whose event it was, the
+///   event is read from the commits instead.
+pub struct Projector {
+    view: Arc<dyn View>,
+    ports: Ports,
+    settings: Settings,
+}
+
+impl Projector {
+    /// The projector of this view.
+    #[must_use]
+    pub fn new(view: Arc<dyn View>, ports: Ports, settings: Settings) -> Self {
+        Self {
+            view,
+            ports,
+            settings,
+        }
+    }
+
+    /// The group of this view's feeds on the log of events.
+    #[must_use]
+    pub fn group(view: &dyn View) -> String {
+        format!("view-{}", view.name())
+    }
+
+    /// Follows the feed, one task a lane, until `leave` is cancelled and every lane has ended, or
+    /// the feed ends. Dropping it is a crash: all lanes end where they are.
+    ///
+    /// # Errors
+    /// The feed was taken from this member, or a lane ended by a panic.
+    pub async fn run(
+        self,
+        mut feed: Box<dyn Feed<Published>>,
+        leave: CancellationToken,
+    ) -> Result<(), Error> {
+        let mut lanes = JoinSet::new();
+        let mut backoff = Backoff::new(self.settings.retry_ms_max);
+        let mut left = false;
+        loop {
+            tokio::select! {
+                () = leave.cancelled(), if !left => {
+                    left = true;
+                    feed.leave();
+                }
+                lane = feed.lane() => match lane {
+                    Ok(Some(lane)) => {
+                        backoff = Backoff::new(self.settings.retry_ms_max);
+                        lanes.spawn(self.follow(lane));
+                    }
+                    Ok(None) => break,
+                    Err(stopped) if stopped.is_stop() => return Err(stopped),
+                    Err(failed) => {
+                        self.report(&failed);
+                        backoff.pause().await;
+                    }
+                },
+                Some(ended) = lanes.join_next() => ended.map_err(|why| self.panicked(why))?,
+            }
+        }
+        while let Some(ended) = lanes.join_next().await {
+            ended.map_err(|why| self.panicked(why))?;
+        }
+        Ok(())
+    }
+
+    fn follow(&self, lane: Box<dyn Lane<Published>>) -> impl Future<Output = ()> + use<> {
+        let view = Arc::clone(&self.view);
+        Follower::new(view, self.ports.clone(), self.settings.clone(), lane).run()
+    }
+
+    fn report(&self, failed: &Error) {
+        let view = self.view.name();
+        match failed.action() {
+            Action::TryAgain | Action::Stop => warn!(view, %failed, "view_feed_retried"),
+            Action::GiveUp | Action::CallPerson => error!(view, %failed, "view_feed_broken"),
+        }
+    }
+
+    fn panicked(&self, why: JoinError) -> Error {
+        error!(view = self.view.name(), %why, "view_lane_panicked");
+        Error::new(Action::CallPerson, "a lane of a view ended by a panic").because(why)
+    }
+}
+
+impl fmt::Debug for Projector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Projector")
+            .field("view", &self.view.name())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,226 @@
+//! A follower: one lane of a view, a batch at a time, from its records to its progress.
+
+use std::sync::Arc;
+
+use metrics::{counter, gauge, histogram};
+use ordain_ports::{DeadLetter, Input, Lane, Published, Record};
+use quick_cache::unsync::Cache;
+use tracing::{error, warn};
+
+use super::Ports;
+use super::batch::{Batch, Blocked, Next, Place, Step};
+use super::held::{Held, Lost};
+use crate::{Settings, View};
+use ordain_model::AggregateKey;
+
+/// One lane of a view. All that it remembers ends with the lane.
+pub(super) struct Follower {
+    pub(super) view: Arc<dyn View>,
+    pub(super) ports: Ports,
+    pub(super) settings: Settings,
+    pub(super) held: Held,
+    pub(super) places: Cache<AggregateKey, Place>,
+}
+
+impl Follower {
+    pub(super) fn new(
+        view: Arc<dyn View>,
+        ports: Ports,
+        settings: Settings,
+        lane: Box<dyn Lane<Published>>,
+    ) -> Self {
+        let held = Held::new(lane, view.name(), settings.retry_ms_max);
+        let places = Cache::new(settings.lane_marks_max);
+        Self {
+            view,
+            ports,
+            settings,
+            held,
+            places,
+        }
+    }
+
+    /// Follows the lane until it is revoked or lost.
+    pub(super) async fn run(mut self) {
+        while let Ok(Input::Records(records)) = self.next().await {
+            match self.project(records).await {
+                Ok(None) => {}
+                Ok(Some(blocked)) => return self.hold(blocked).await,
+                Err(Lost) => return,
+            }
+        }
+    }
+
+    async fn next(&self) -> Result<Input<Published>, Lost> {
+        let (records_max, bytes_max) = (
+            self.settings.batch_records_max,
+            self.settings.batch_bytes_max,
+        );
+        self.held
+            .tried("reading", || self.held.lane.next(records_max, bytes_max))
+            .await
+    }
+
+    /// Folds a batch: rows, then marks, then dead letters, then progress.
+    async fn project(&mut self, records: Vec<Record<Published>>) -> Result<Option<Blocked>, Lost> {
+        let view = self.view.name();
+        histogram!("ordain_views_batch_records", "view" => view).record(records.len() as f64);
+        let mut batch = Batch::of(self.view.as_ref(), self.ports.clock.now(), records);
+        for letter in &batch.letters {
+            counter!("ordain_views_damaged_records", "view" => view).increment(1);
+            report_damaged(view, letter);
+        }
+        let mut backoff = self.held.backoff();
+        loop {
+            self.load_places(&mut batch).await?;
+            let steps = self.steps(&mut batch).await?;
+            if steps.is_empty() {
+                break;
+            }
+            if self.write(&mut batch, steps, &mut backoff).await? {
+                // Another projector is at the same rows: look again whether this one may go on.
+                self.held.pause(&mut backoff).await?;
+            }
+        }
+        for pending in &batch.pending {
+            if let Some(place) = pending.place {
+                self.places.insert(pending.aggregate.clone(), place);
+            }
+        }
+        self.finish(batch).await
+    }
+
+    async fn finish(&self, mut batch: Batch) -> Result<Option<Blocked>, Lost> {
+        let letters = std::mem::take(&mut batch.letters);
+        if !letters.is_empty() {
+            let put = || self.ports.dead_letters.put(letters.clone());
+            self.held.tried("writing dead letters", put).await?;
+        }
+        fail::fail_point!("C12");
+        let (progress, blocked) = batch.done();
+        if let Some(progress) = progress {
+            let save = || self.held.lane.save(progress);
+            self.held.tried("saving progress", save).await?;
+        }
+        Ok(blocked)
+    }
+
+    /// Finds out up to where the aggregates are folded of which that is not known.
+    async fn load_places(&mut self, batch: &mut Batch) -> Result<(), Lost> {
+        let mut asked = Vec::new();
+        for pending in batch
+            .pending
+            .iter_mut()
+            .filter(|pending| pending.place.is_none())
+        {
+            pending.place = self.places.get(&pending.aggregate).copied();
+            if pending.place.is_none() {
+                asked.push(pending.aggregate.clone());
+            }
+        }
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let view = self.view.name();
+        let load = || self.ports.views.marks(view, &asked);
+        let marks = self.held.tried("reading marks", load).await?;
+        let unknown = batch
+            .pending
+            .iter_mut()
+            .filter(|pending| pending.place.is_none());
+        for (pending, mark) in unknown.zip(marks) {
+            pending.place = Some(Place {
+                mark,
+                stopped: false,
+            });
+        }
+        Ok(())
+    }
+
+    /// The next run of each aggregate, as many as make the most changes allowed.
+    async fn steps(&self, batch: &mut Batch) -> Result<Vec<Step>, Lost> {
+        let mut steps: Vec<Step> = Vec::new();
+        let mut room = self.settings.round_changes_max.max(1);
+        for index in 0..batch.pending.len() {
+            if let Some(step) = self.step(batch, index, room).await? {
+                room = room.saturating_sub(step.touched.count());
+                steps.push(step);
+                if room == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(steps)
+    }
+
+    async fn step(
+        &self,
+        batch: &mut Batch,
+        index: usize,
+        room: usize,
+    ) -> Result<Option<Step>, Lost> {
+        let view = self.view.name();
+        let Some(pending) = batch.pending.get_mut(index) else {
+            return Ok(None);
+        };
+        loop {
+            let mut repeats = 0;
+            let next = pending.next(&mut repeats);
+            counter!("ordain_views_repeated_events", "view" => view).increment(repeats);
+            match next {
+                Next::Nothing | Next::Mark => return Ok(None),
+                Next::Run => {
+                    let (step, blocked) = pending.take(index, self.view.as_ref(), room);
+                    if let Some(blocked) = blocked {
+                        batch.block(blocked);
+                    }
+                    return Ok(step);
+                }
+                Next::Gap(after) => {
+                    let aggregate = pending.aggregate.clone();
+                    let limit = self.settings.history_commits_max.max(1);
+                    let read = || self.ports.commits.history(&aggregate, after, limit);
+                    let commits = self.held.tried("reading history", read).await?;
+                    if let Some(filled) = pending.fill(&commits) {
+                        counter!("ordain_views_filled_events", "view" => view)
+                            .increment(filled as u64);
+                    } else {
+                        let letter = pending.stop(self.ports.clock.now());
+                        report_stopped(view, letter.as_ref());
+                        batch.letters.extend(letter);
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Holds on to a lane that cannot go on, until it is revoked.
+    async fn hold(&self, blocked: Blocked) {
+        let Blocked { position, why } = blocked;
+        let (view, partition, offset) = (self.view.name(), position.partition, position.offset);
+        error!(view, partition, offset, %why, "view_lane_stopped");
+        let stopped = gauge!("ordain_views_stopped_lanes", "view" => view);
+        stopped.increment(1.0);
+        let mut backoff = self.held.backoff();
+        while self.held.pause(&mut backoff).await.is_ok() {}
+        stopped.decrement(1.0);
+    }
+}
+
+fn report_damaged(view: &str, letter: &DeadLetter) {
+    let DeadLetter { id, why, .. } = letter;
+    match &letter.named {
+        Some((aggregate, _)) => warn!(view, %id, %aggregate, why, "view_record_damaged"),
+        // Nobody knows what is missing in the view now.
+        None => error!(view, %id, why, "view_record_lost"),
+    }
+}
+
+/// Reported once, with the letter; later records of the aggregate only look whether it healed.
+fn report_stopped(view: &'static str, letter: Option<&DeadLetter>) {
+    if let Some(DeadLetter { id, why, .. }) = letter {
+        counter!("ordain_views_stopped_aggregates", "view" => view).increment(1);
+        error!(view, %id, why, "view_aggregate_stopped");
+    }
+}

@@ -1,0 +1,154 @@
+//! What comes through the log: in order, twice, with gaps, out of order.
+
+use std::sync::Arc;
+
+use ordain_model::Commit;
+use ordain_views::{Accounts, CleanerJobs, JobRequests};
+
+use crate::world::{Line, World};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_view_is_the_fold_of_all_events() {
+    let world = World::new();
+    let (accounts, cleaner_jobs, jobs) = (
+        world.run(Accounts),
+        world.run(CleanerJobs),
+        world.run(JobRequests),
+    );
+    let mut commits: Vec<Arc<Commit>> = Vec::new();
+    for number in 0..20 {
+        let mut job = Line::of("job-request", &format!("j{number}"));
+        let cleaners = r#"["ann","bob","cem","dan","eve","fay"]"#;
+        let tasks = r#"[{"id":"t","name":"Mop"}]"#;
+        commits.extend([
+            job.send(
+                "create",
+                &format!(r#"{{"cleaners":{cleaners},"tasks":{tasks}}}"#),
+            ),
+            job.send("decline", r#"{"cleanerId":"bob"}"#),
+            job.send("accept", r#"{"cleanerId":"bob"}"#),
+            job.send("accept", r#"{"cleanerId":"ann"}"#),
+            job.send("start", "{}"),
+            job.send("finish-task", r#"{"taskId":"t"}"#),
+            job.send("finish", "{}"),
+        ]);
+        let (_, deposits) = Line::deposits(&format!("a{number}"), number);
+        commits.extend(deposits);
+    }
+    world.store_and_publish(&commits).await;
+    let of = |type_: &str| -> Vec<_> {
+        let mut of = commits.clone();
+        of.retain(|commit| commit.aggregate.aggregate_type() == type_);
+        of
+    };
+    world.shows(&Accounts, &of("account")).await;
+    world.shows(&CleanerJobs, &of("job-request")).await;
+    world.shows(&JobRequests, &of("job-request")).await;
+    for running in [accounts, cleaner_jobs, jobs] {
+        running.leave().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeat_is_dropped() {
+    let world = World::new();
+    let (mut line, mut commits) = Line::deposits("a", 3);
+    world.store_and_publish(&commits).await;
+    let running = world.run(Accounts);
+    world.shows(&Accounts, &commits).await;
+    world.publish(&commits).await;
+    world.publish(&commits[1..3]).await;
+    commits.push(line.deposit());
+    world.store_and_publish(&commits[4..]).await;
+    world.shows(&Accounts, &commits).await;
+    running.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gap_is_filled_from_the_commits() {
+    let world = World::new();
+    let (_, commits) = Line::deposits("a", 9);
+    world.store(&commits).await;
+    let running = world.run(Accounts);
+    for published in [&commits[..1], &commits[4..5], &commits[9..]] {
+        world.publish(published).await;
+        world
+            .reached(&Accounts, &commits[0].aggregate, published[0].sequence)
+            .await;
+    }
+    world.shows(&Accounts, &commits).await;
+    running.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_has_forgotten_the_beginning_is_enough() {
+    let world = World::new();
+    let (_, commits) = Line::deposits("a", 30);
+    world.store(&commits).await;
+    world.publish(&commits[30..]).await;
+    let running = world.run(Accounts);
+    world.shows(&Accounts, &commits).await;
+    running.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_overtake_others_change_nothing() {
+    let world = World::new();
+    let (_, commits) = Line::deposits("a", 5);
+    world.store(&commits).await;
+    for commit in [3, 1, 0, 5, 2, 4] {
+        world.publish(&commits[commit..=commit]).await;
+    }
+    let running = world.run(Accounts);
+    world.shows(&Accounts, &commits).await;
+    running.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn types_that_are_not_followed_only_move_the_progress() {
+    let world = World::new();
+    let mut job = Line::of("job-request", "j");
+    world
+        .store_and_publish(&[job.send("create", r#"{"cleaners":[],"tasks":[]}"#)])
+        .await;
+    let (_, commits) = Line::deposits("a", 1);
+    world.store_and_publish(&commits).await;
+    let running = world.run(Accounts);
+    world.shows(&Accounts, &commits).await;
+    running.leave().await;
+    assert_eq!(world.mark(&Accounts, &job.aggregate).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_projector_goes_on_where_the_one_before_stopped() {
+    let world = World::new();
+    let (mut line, mut commits) = Line::deposits("a", 3);
+    world.store_and_publish(&commits).await;
+    let running = world.run(Accounts);
+    world.shows(&Accounts, &commits).await;
+    running.leave().await;
+    let world = world.restart().await;
+    commits.push(line.deposit());
+    world.store_and_publish(&commits[4..]).await;
+    let running = world.run(Accounts);
+    world.shows(&Accounts, &commits).await;
+    running.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_projectors_share_the_lanes_of_one_view() {
+    let world = World::new();
+    let first = world.run(Accounts);
+    let mut commits = Vec::new();
+    for number in 0..30 {
+        commits.extend(Line::deposits(&format!("a{number}"), 5).1);
+    }
+    world.store_and_publish(&commits[..60]).await;
+    let second = world.run(Accounts);
+    world.store_and_publish(&commits[60..120]).await;
+    world.shows(&Accounts, &commits[..120]).await;
+    first.leave().await;
+    world.store_and_publish(&commits[120..]).await;
+    world.shows(&Accounts, &commits).await;
+    second.leave().await;
+}

@@ -1,0 +1,12 @@
+//! The projector on the embedded home: repeats, gaps, crashes, other projectors. In every test
+//! the rows must be the fold of all events, whatever came in between.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod crashes;
+mod errors;
+mod followed;
+mod others;
+mod scripted;
+mod staged;
+mod stops;
+mod world;

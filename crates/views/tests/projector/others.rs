@@ -1,0 +1,103 @@
+//! Other projectors at the same rows: zombies that wake up, and two owners for a while.
+
+use std::sync::Arc;
+
+use ordain_model::Commit;
+use ordain_testkit::Gate;
+use ordain_views::{Accounts, CleanerJobs, View};
+
+use crate::staged::{Call, Fate, Staged};
+use crate::world::{Line, Running, World, run};
+
+#[derive(Clone, Copy)]
+enum Stops {
+    Before(Call),
+    After(Call),
+}
+
+/// A projector that stops at its first such call, as one that is paused there; and the gate that
+/// wakes it. It reads by a feed of its own, as one does that does not know of its successor.
+async fn zombie(world: &World, view: impl View, stops: Stops) -> (Running, Gate) {
+    let staged = Staged::new(world.home.view_store());
+    let gate = Gate::shut();
+    match stops {
+        Stops::Before(call) => staged.plan(call, Fate::PausedBefore(gate.clone())),
+        Stops::After(call) => staged.plan(call, Fate::PausedAfter(gate.clone())),
+    }
+    let mut ports = world.ports();
+    ports.views = staged;
+    let running = run(view, ports, world.home.join_events("zombie"));
+    gate.reached().await;
+    (running, gate)
+}
+
+/// The zombie wakes up between reading and writing a row (Z4), or between row and mark.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_zombie_changes_nothing_that_its_successor_wrote() {
+    for stops in [
+        Stops::After(Call::Marks),
+        Stops::Before(Call::Rows),
+        Stops::After(Call::Rows),
+        Stops::Before(Call::Write),
+        Stops::After(Call::Write),
+        Stops::Before(Call::SetMarks),
+    ] {
+        let world = World::new();
+        let (mut line, mut commits) = Line::deposits("a", 3);
+        world.store_and_publish(&commits).await;
+        let (zombie, gate) = zombie(&world, Accounts, stops).await;
+        commits.extend([line.deposit(), line.deposit()]);
+        world.store_and_publish(&commits[4..]).await;
+        let successor = world.run(Accounts);
+        world.shows(&Accounts, &commits).await;
+        successor.leave().await;
+        gate.open();
+        // The next event reaches the view through the zombie only, behind all that it woke to.
+        commits.push(line.deposit());
+        world.store_and_publish(&commits[6..]).await;
+        world.shows(&Accounts, &commits).await;
+        zombie.leave().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_zombie_brings_no_row_back_that_others_have_changed() {
+    let world = World::new();
+    let mut job = Line::of("job-request", "j");
+    let mut commits = vec![job.send("create", r#"{"cleaners":["ann","bob"],"tasks":[]}"#)];
+    world.store_and_publish(&commits).await;
+    let (zombie, gate) = zombie(&world, CleanerJobs, Stops::After(Call::Rows)).await;
+    commits.push(job.send("accept", r#"{"cleanerId":"ann"}"#));
+    world.store_and_publish(&commits[1..]).await;
+    let successor = world.run(CleanerJobs);
+    world.shows(&CleanerJobs, &commits).await;
+    successor.leave().await;
+    gate.open();
+    commits.push(job.send("decline", r#"{"cleanerId":"bob"}"#));
+    world.store_and_publish(&commits[2..]).await;
+    world.shows(&CleanerJobs, &commits).await;
+    zombie.leave().await;
+}
+
+/// Both have every record, and neither knows of the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_owners_of_every_lane_make_no_mistake() {
+    let world = World::new();
+    let mut lines: Vec<Line> = (0..5).map(|n| Line::account(&format!("a{n}"))).collect();
+    let mut commits: Vec<Arc<Commit>> = lines
+        .iter_mut()
+        .map(|line| line.send("open", "{}"))
+        .collect();
+    world.store_and_publish(&commits).await;
+    let first = run(Accounts, world.ports(), world.home.join_events("first"));
+    let second = run(Accounts, world.ports(), world.home.join_events("second"));
+    for _ in 0..40 {
+        let more: Vec<_> = lines.iter_mut().map(Line::deposit).collect();
+        world.store_and_publish(&more).await;
+        commits.extend(more);
+    }
+    world.shows(&Accounts, &commits).await;
+    first.leave().await;
+    second.leave().await;
+    world.shows(&Accounts, &commits).await;
+}
