@@ -1,126 +1,24 @@
 //! A group: its members share the partitions of a log. Who holds which partition, and up to where
 //! each is done.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::fault::Fault;
+use self::shares::{Holder, Lease, Shares};
+use crate::key;
 use crate::log::Kind;
 use crate::queue::lock;
-use crate::record;
-use crate::tables::{Table, Tables};
-use crate::{Settings, key};
 
-/// All groups on one log.
-pub(crate) struct Groups {
-    kind: Kind,
-    partitions: u32,
-    revoke: Duration,
-    groups: Mutex<HashMap<String, Arc<Group>>>,
-}
-
-impl Groups {
-    /// The groups that the tables know.
-    pub(crate) fn open(
-        kind: Kind,
-        partitions: u32,
-        tables: &Tables,
-        settings: &Settings,
-    ) -> Result<Self, Fault> {
-        let mut saved: HashMap<String, Vec<Option<u64>>> = HashMap::new();
-        for pair in tables
-            .view()
-            .prefix(Table::Notes, &key::all_progress(kind.byte()))
-        {
-            let (key, value) = pair?;
-            let unreadable = |why| Fault::Unreadable {
-                what: "progress".to_owned(),
-                why,
-            };
-            let progress = record::number(&value).map_err(unreadable)?;
-            let Some((partition, group)) = key::group_of_progress(&key) else {
-                continue;
-            };
-            let slots = saved.entry(group.to_owned()).or_default();
-            slots.resize(partitions as usize, None);
-            if let Some(slot) = slots.get_mut(partition as usize) {
-                *slot = Some(progress);
-            }
-        }
-        let revoke = Duration::from_millis(settings.revoke_ms_max);
-        let group = |(name, saved): (String, Vec<_>)| {
-            let group = Arc::new(Group::new(kind, &name, &saved, revoke));
-            (name, group)
-        };
-        let groups = Mutex::new(saved.into_iter().map(group).collect());
-        Ok(Self {
-            kind,
-            partitions,
-            revoke,
-            groups,
-        })
-    }
-
-    /// The group of that name; there is one for every name.
-    pub(crate) fn get(&self, name: &str) -> Arc<Group> {
-        let mut groups = lock(&self.groups);
-        if let Some(group) = groups.get(name) {
-            return Arc::clone(group);
-        }
-        let nothing = vec![None; self.partitions as usize];
-        let group = Arc::new(Group::new(self.kind, name, &nothing, self.revoke));
-        groups.insert(name.to_owned(), Arc::clone(&group));
-        group
-    }
-}
+mod shares;
 
 /// The members of one group and what they hold.
 pub(crate) struct Group {
     kind: Kind,
     name: String,
     revoke: Duration,
-    state: Mutex<State>,
-}
-
-struct State {
-    slots: Vec<Slot>,
-    members: BTreeMap<u64, Member>,
-    next_member: u64,
-    next_epoch: u64,
-}
-
-/// A partition, as the group has it.
-struct Slot {
-    lease: Lease,
-    /// The durable progress.
-    saved: Option<u64>,
-    /// Saves that are being written. Until they are, nobody knows where the next lane begins.
-    saving: usize,
-}
-
-enum Lease {
-    Free,
-    Held(Holder),
-    /// The holder may still save until then.
-    Revoked(Holder, Instant),
-}
-
-/// Who holds a partition. The epoch tells one holding from every other; a lane whose epoch is no
-/// longer that of its partition is fenced.
-struct Holder {
-    member: u64,
-    epoch: u64,
-    taken: bool,
-    signal: Arc<Notify>,
-}
-
-struct Member {
-    signal: Arc<Notify>,
-    /// Partitions that were given to it and that it has not taken yet.
-    given: VecDeque<u32>,
+    state: Mutex<Shares>,
 }
 
 /// A partition that a member has taken.
@@ -140,26 +38,13 @@ pub(crate) enum Standing {
 }
 
 impl Group {
-    fn new(kind: Kind, name: &str, saved: &[Option<u64>], revoke: Duration) -> Self {
-        let slots = saved
-            .iter()
-            .map(|&saved| Slot {
-                lease: Lease::Free,
-                saved,
-                saving: 0,
-            })
-            .collect();
-        let state = State {
-            slots,
-            members: BTreeMap::new(),
-            next_member: 0,
-            next_epoch: 0,
-        };
+    /// The group with this durable progress of its partitions.
+    pub(crate) fn new(kind: Kind, name: &str, saved: &[Option<u64>], revoke: Duration) -> Self {
         Self {
             kind,
             name: name.to_owned(),
             revoke,
-            state: Mutex::new(state),
+            state: Mutex::new(Shares::new(saved)),
         }
     }
 
@@ -171,17 +56,7 @@ impl Group {
     /// A new member; the partitions are shared out anew.
     pub(crate) fn join(&self) -> (u64, Arc<Notify>) {
         let mut state = lock(&self.state);
-        let member = state.next_member;
-        state.next_member += 1;
-        let signal = Arc::new(Notify::new());
-        let given = VecDeque::new();
-        state.members.insert(
-            member,
-            Member {
-                signal: Arc::clone(&signal),
-                given,
-            },
-        );
+        let (member, signal) = state.add_member();
         state.share_out(self.revoke);
         (member, signal)
     }
@@ -273,159 +148,6 @@ impl Group {
             && let Some(member) = state.members.get(member)
         {
             member.signal.notify_one();
-        }
-    }
-}
-
-impl State {
-    /// Takes from members what is more than their share, and gives out what is free.
-    fn share_out(&mut self, revoke: Duration) {
-        let mut held = self.held();
-        // Who holds most keeps the odd partition, so that as little as possible moves.
-        held.sort_by_key(|&(member, held)| (std::cmp::Reverse(held), member));
-        let count = held.len().max(1);
-        let (share, odd) = (self.slots.len() / count, self.slots.len() % count);
-        for (place, (member, held)) in held.into_iter().enumerate() {
-            let surplus = held.saturating_sub(share + usize::from(place < odd));
-            let of_member = |slot: &&mut Slot| slot.is_held_by(member);
-            for slot in self.slots.iter_mut().rev().filter(of_member).take(surplus) {
-                slot.revoke_from(member, revoke);
-            }
-        }
-        self.hand_out();
-    }
-
-    /// Gives each free partition to the member that holds least.
-    fn hand_out(&mut self) {
-        let mut held = self.held();
-        for (slot, partition) in self.slots.iter_mut().zip(0..) {
-            if !matches!(slot.lease, Lease::Free) {
-                continue;
-            }
-            let Some((member, held)) = held.iter_mut().min_by_key(|(_, held)| *held) else {
-                return;
-            };
-            *held += 1;
-            self.next_epoch += 1;
-            slot.lease = Lease::Held(Holder {
-                member: *member,
-                epoch: self.next_epoch,
-                taken: false,
-                signal: Arc::new(Notify::new()),
-            });
-            if let Some(member) = self.members.get_mut(member) {
-                member.given.push_back(partition);
-                member.signal.notify_one();
-            }
-        }
-    }
-
-    /// How many partitions each member holds.
-    fn held(&self) -> Vec<(u64, usize)> {
-        let count = |member: u64| {
-            self.slots
-                .iter()
-                .filter(|slot| slot.is_held_by(member))
-                .count()
-        };
-        self.members
-            .keys()
-            .map(|&member| (member, count(member)))
-            .collect()
-    }
-
-    /// Fences the lanes whose time to save has passed.
-    fn expire(&mut self) {
-        let now = Instant::now();
-        let mut expired = false;
-        for slot in &mut self.slots {
-            if matches!(slot.lease, Lease::Revoked(_, until) if until <= now) {
-                slot.lease = Lease::Free;
-                expired = true;
-            }
-        }
-        if expired {
-            self.hand_out();
-        }
-    }
-
-    fn next_expiry(&self) -> Option<Instant> {
-        let until = |slot: &Slot| match slot.lease {
-            Lease::Revoked(_, until) => Some(until),
-            Lease::Free | Lease::Held(_) => None,
-        };
-        self.slots.iter().filter_map(until).min()
-    }
-
-    /// The first partition that was given to this member and that it can begin with.
-    fn grant(&mut self, member: u64) -> Option<Grant> {
-        let State { slots, members, .. } = self;
-        let given = &mut members.get_mut(&member)?.given;
-        // What was taken back since is not given any more.
-        given.retain(|&partition| {
-            slots
-                .get(partition as usize)
-                .is_some_and(|slot| slot.waits_for(member))
-        });
-        let ready = |&partition: &u32| {
-            slots
-                .get(partition as usize)
-                .is_some_and(|slot| slot.saving == 0)
-        };
-        let partition = given.remove(given.iter().position(ready)?)?;
-        let slot = slots.get_mut(partition as usize)?;
-        let progress = slot.saved;
-        let Lease::Held(holder) = &mut slot.lease else {
-            return None;
-        };
-        holder.taken = true;
-        let signal = Arc::clone(&holder.signal);
-        Some(Grant {
-            partition,
-            epoch: holder.epoch,
-            progress,
-            signal,
-        })
-    }
-}
-
-impl Slot {
-    fn standing(&self, epoch: u64) -> Standing {
-        match &self.lease {
-            Lease::Held(holder) if holder.epoch == epoch => Standing::Held,
-            Lease::Revoked(holder, _) if holder.epoch == epoch => Standing::Revoked,
-            _ => Standing::Fenced,
-        }
-    }
-
-    /// Whether it was given to this member, which has not taken it yet.
-    fn waits_for(&self, member: u64) -> bool {
-        matches!(&self.lease, Lease::Held(holder) if holder.member == member && !holder.taken)
-    }
-
-    fn is_held_by(&self, member: u64) -> bool {
-        matches!(&self.lease, Lease::Held(holder) if holder.member == member)
-    }
-
-    /// Revokes the lane that this member has; one that it has not taken yet is just taken back.
-    fn revoke_from(&mut self, member: u64, revoke: Duration) {
-        match std::mem::replace(&mut self.lease, Lease::Free) {
-            Lease::Held(holder) if holder.member == member && holder.taken => {
-                holder.signal.notify_one();
-                self.lease = Lease::Revoked(holder, Instant::now() + revoke);
-            }
-            Lease::Held(holder) if holder.member == member => {}
-            other => self.lease = other,
-        }
-    }
-
-    fn free_if(&mut self, condition: impl Fn(&Holder) -> bool) {
-        match &self.lease {
-            Lease::Held(holder) | Lease::Revoked(holder, _) if condition(holder) => {
-                holder.signal.notify_one();
-                self.lease = Lease::Free;
-            }
-            _ => {}
         }
     }
 }

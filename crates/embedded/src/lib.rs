@@ -13,6 +13,7 @@ mod failure;
 mod fault;
 mod feed;
 mod group;
+mod groups;
 mod home;
 mod key;
 mod log;
