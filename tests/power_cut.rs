@@ -11,6 +11,8 @@ mod check;
 mod cuts;
 #[path = "power_cut/disk.rs"]
 mod disk;
+#[path = "power_cut/full.rs"]
+mod full;
 #[path = "power_cut/images.rs"]
 mod images;
 #[path = "power_cut/trace.rs"]
@@ -18,8 +20,13 @@ mod trace;
 #[path = "power_cut/traced.rs"]
 mod traced;
 
-use crate::images::{Report, images};
-use crate::traced::{Driven, Run, Step, was_killed};
+use std::path::Path;
+
+use ordain_tests::workload::{APPENDER, HOME_FAILED, Told};
+
+use crate::full::SmallDisk;
+use crate::images::{images, images_at_end};
+use crate::traced::{Driven, Run, Step, run_untraced, was_killed};
 
 const IMAGES: usize = 300;
 const KILL: i32 = 9;
@@ -49,6 +56,16 @@ fn long_life(driven: &mut Driven) -> Vec<Step> {
     assert!(ended.status.success(), "{}", ended.log);
     let mut steps = killed.steps;
     steps.extend(ended.steps);
+    for (what, calls, path) in [
+        ("begins another journal", "openat", "/ordain.store/1.jnl"),
+        ("is done with a journal", "unlink", "/ordain.store/0.jnl"),
+        ("writes tables", "openat", "/tables/"),
+        ("merges tables", "unlink", "/tables/"),
+    ] {
+        let is_that = |call: &trace::Call| call.name == calls && call.names(path);
+        let seen = steps.iter().any(|step| matches!(step, Step::Call(call) if is_that(call)));
+        assert!(seen, "the store never {what}: nothing is known of that");
+    }
     steps
 }
 
@@ -68,10 +85,76 @@ fn a_build_without_the_sync_loses_what_was_answered() {
     let plan = Run { plan: "load=8,load=2", failpoints: "broken-no-sync=return", inject: None };
     let ended = driven.run(&plan);
     assert!(ended.status.success(), "{}", ended.log);
-    let report: Report = images(&driven, &ended.steps, 40, seed());
+    let report = images_at_end(&driven, &ended.steps, 20, seed());
     eprintln!("{report}");
     assert!(
         report.failures.iter().any(|failure| failure.why.contains("was shown")),
         "nothing is missing without syncs: the images show nothing"
     );
+}
+
+#[test]
+fn a_failed_sync_of_the_journal_ends_the_process_and_answers_nobody() {
+    let mut driven = Driven::new();
+    let inject = "fdatasync:error=EIO:when=60";
+    let ended = driven.run(&Run { plan: "load=1000", inject: Some(inject), ..Run::default() });
+    assert_eq!(ended.status.code(), Some(HOME_FAILED), "{}: {}", ended.status, ended.log);
+    let report = images_at_end(&driven, &ended.steps, 30, seed());
+    eprintln!("{report}");
+    // And what the operating system still has in memory, as the next process finds it.
+    check::check(&driven.directory(), &told_in(&driven.told())).expect("the directory as it was left");
+    report.assert_clean(driven);
+}
+
+#[test]
+fn a_failed_sync_of_a_flush_ends_the_process_and_loses_nothing() {
+    let mut driven = Driven::new();
+    let made = driven.run(&Run { plan: "load=2", ..Run::default() });
+    assert!(made.status.success(), "{}", made.log);
+    let inject = "fsync:error=EIO:when=5";
+    let ended = driven.run(&Run { plan: "fill=1", inject: Some(inject), ..Run::default() });
+    assert_eq!(ended.status.code(), Some(HOME_FAILED), "{}: {}", ended.status, ended.log);
+    let mut steps = made.steps;
+    steps.extend(ended.steps);
+    let report = images_at_end(&driven, &steps, 6, seed());
+    eprintln!("{report}");
+    check::check(&driven.directory(), &told_in(&driven.told())).expect("the directory as it was left");
+    report.assert_clean(driven);
+}
+
+#[test]
+fn a_disk_that_gets_full_refuses_what_is_not_there_and_goes_on_when_it_has_room() {
+    let disk = SmallDisk::mount("24m");
+    let directory = disk.path().join("data");
+    let told_file = tempfile::NamedTempFile::new().expect("there is room for a file");
+    // While the process runs: wait for a refusal, then give it room.
+    let (status, log) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            full::wait_for_refusal(told_file.path());
+            disk.grow("400m");
+        });
+        run_untraced(&directory, told_file.path(), "space=20")
+    });
+    assert!(status.success(), "{status}: {log}");
+    let told = told_in(told_file.path());
+    let accepted = told.places.len();
+    assert!(!told.refused.is_empty() && accepted > 80, "{accepted}: {:?}", told.refused);
+    check::check(&directory, &told).expect("all that was accepted, nothing that was refused");
+}
+
+#[test]
+fn a_disk_that_is_full_in_the_middle_of_a_write_ends_the_process_and_loses_nothing() {
+    let disk = SmallDisk::mount("6m");
+    let directory = disk.path().join("data");
+    let told_file = tempfile::NamedTempFile::new().expect("there is room for a file");
+    let (status, log) = run_untraced(&directory, told_file.path(), "append=20");
+    assert_eq!(status.code(), Some(HOME_FAILED), "{status}: {log}");
+    disk.grow("400m");
+    let told = told_in(told_file.path());
+    assert!(told.shown.contains_key(&APPENDER) && told.refused.is_empty(), "{:?}", told.shown);
+    check::check(&directory, &told).expect("all that was accepted");
+}
+
+fn told_in(file: &Path) -> Told {
+    Told::of(&std::fs::read_to_string(file).expect("it is told what happens"))
 }

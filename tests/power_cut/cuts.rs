@@ -35,6 +35,8 @@ pub(crate) enum Way {
     Torn,
     /// Any of them, and any parts.
     Mixed,
+    /// A prefix, or all but one, that ends among changes which have waited long.
+    Stale,
 }
 
 /// One way in which the power may have gone: what of each pending change is on the disk.
@@ -57,6 +59,8 @@ pub(crate) struct Window {
     pub(crate) bytes: u64,
     /// For each pending change the bytes of a write, `None` for another change.
     pub(crate) writes: Vec<Option<usize>>,
+    /// How many of them, from the first on, are from before the last few syncs.
+    pub(crate) stale: usize,
 }
 
 impl fmt::Display for Cut {
@@ -100,18 +104,23 @@ impl Window {
     pub(crate) fn cuts(&self, mixtures: usize, random: &mut Rng) -> Vec<Cut> {
         let mut cuts = Vec::new();
         for count in 0..=self.writes.len() {
-            cuts.push(Cut { way: Way::Prefix, parts: self.first(count, Part::Whole) });
+            // All of it lost is no rarity.
+            let fresh = count == 0 || count >= self.stale;
+            let way = if fresh { Way::Prefix } else { Way::Stale };
+            cuts.push(Cut { way, parts: self.first(count, Part::Whole) });
         }
         // Without the last one it is a prefix.
         for dropped in 0..self.writes.len().saturating_sub(1) {
             let mut parts = vec![Part::Whole; self.writes.len()];
             parts[dropped] = Part::Nothing;
-            cuts.push(Cut { way: Way::Dropped, parts });
+            let way = if dropped < self.stale { Way::Stale } else { Way::Dropped };
+            cuts.push(Cut { way, parts });
         }
         for (at, bytes) in self.writes.iter().enumerate() {
             for tear in bytes.map(tears).unwrap_or_default() {
                 let parts = self.first(at + 1, Part::Torn(tear));
-                cuts.push(Cut { way: Way::Torn, parts });
+                let way = if at < self.stale { Way::Stale } else { Way::Torn };
+                cuts.push(Cut { way, parts });
             }
         }
         for _ in 0..if self.writes.is_empty() { 0 } else { mixtures } {
@@ -151,7 +160,9 @@ pub(crate) fn choose(windows: &[Window], count: usize, seed: u64) -> BTreeMap<us
         random.shuffle(class);
     }
     let mut chosen: BTreeMap<usize, Vec<Cut>> = BTreeMap::new();
-    let (mut left, mut left_large) = (count, count / LARGE_ONE_IN);
+    let only_large = windows.iter().all(|window| window.bytes > LARGE_BYTES);
+    let mut left = count;
+    let mut left_large = if only_large { count } else { count / LARGE_ONE_IN };
     while left > 0 && classes.values().any(|class| !class.is_empty()) {
         classes.retain(|(large, ..), _| !large || left_large > 0);
         for ((large, ..), class) in &mut classes {
@@ -212,7 +223,7 @@ mod tests {
     #[test]
     fn cuts_are_prefixes_drops_tears_and_mixtures() {
         let writes = vec![Some(1_100), None, Some(3)];
-        let window = Window { number: 0, kind: "journal", bytes: 0, writes };
+        let window = Window { number: 0, kind: "journal", bytes: 0, writes, stale: 0 };
         let cuts = window.cuts(5, &mut Rng::with_seed(1));
         let of = |way| cuts.iter().filter(|cut| cut.way == way).count();
         // Torn at 1, 512, 550, 1024, 1099 and at 1, 2.

@@ -22,6 +22,9 @@ pub(crate) type Node = usize;
 /// The node of the directory that is watched.
 pub(crate) const ROOT: Node = 0;
 
+/// A change that so many syncs have not made certain is stale.
+const SYNCS_OF_THE_FRESH: usize = 2;
+
 /// The content of a file; what lies behind its bytes is zeros.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Content {
@@ -65,6 +68,8 @@ pub(crate) struct Pending {
     pub(crate) change: Change,
     /// When the call returned.
     returned: Moment,
+    /// How many syncs there had been before.
+    syncs: usize,
     /// A sync of it has failed.
     lost: bool,
 }
@@ -80,6 +85,7 @@ pub(crate) struct Disk {
     /// What is not, in the order in which it was begun.
     pub(crate) pending: Vec<Pending>,
     next_node: Node,
+    syncs: usize,
     descriptors: HashMap<i32, usize>,
     opened: Vec<Opened>,
     paths: HashMap<Node, PathBuf>,
@@ -188,15 +194,25 @@ impl Disk {
             certain: Nodes::new(),
             pending: Vec::new(),
             next_node: ROOT + 1,
+            syncs: 0,
             descriptors: HashMap::new(),
             opened: Vec::new(),
             paths: HashMap::new(),
         }
     }
 
+    /// Whether a change is from before the last few syncs: nothing seems to make it certain.
+    pub(crate) const fn is_stale(&self, pending: &Pending) -> bool {
+        self.syncs - pending.syncs > SYNCS_OF_THE_FRESH
+    }
+
     /// Another process goes on with it.
     pub(crate) fn next_process(&mut self) {
         self.descriptors.clear();
+        // All that it did is over before the next one does anything.
+        for pending in &mut self.pending {
+            pending.returned = 0;
+        }
     }
 
     /// What a process sees now.
@@ -299,7 +315,8 @@ impl Disk {
 
     fn change(&mut self, call: &Call, change: Change) {
         self.now.make(&change);
-        self.pending.push(Pending { change, returned: call.returned, lost: false });
+        let (returned, syncs) = (call.returned, self.syncs);
+        self.pending.push(Pending { change, returned, syncs, lost: false });
     }
 
     /// The node at a path that the process sees, and where its name is.
@@ -429,6 +446,7 @@ impl Disk {
 
     fn sync(&mut self, call: &Call) {
         let Some(node) = self.node(call) else { return };
+        self.syncs += 1;
         let (made, kept): (Vec<_>, Vec<_>) = self.pending.drain(..).partition(|pending| {
             pending.change.node() == node && pending.returned < call.entered && !pending.lost
         });

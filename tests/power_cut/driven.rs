@@ -14,12 +14,15 @@ use ordain_embedded::{Home, Settings};
 use ordain_model::{Command, Timestamp};
 use ordain_ports::{Content, Input, Lane, Published};
 use ordain_tests::workload::{
-    self, AGGREGATES, Answered, FILLER, GROUP, HOME_FAILED, KINDS, Line, State, Told, WRITERS,
+    self, AGGREGATES, APPENDER, APPENDERS, Answered, FILLER, GROUP, HOME_FAILED, KINDS, Line, State, Told, WRITERS,
 };
 use tokio::task::JoinSet;
 
 /// Enough large commits for a journal to be full.
 const LARGE_COMMITS: u64 = 132;
+
+/// How long after a failure the process may still be there.
+const FAILURE_MAX: Duration = Duration::from_secs(2);
 
 /// Where it is told what happens.
 #[derive(Clone)]
@@ -66,15 +69,21 @@ async fn run() -> Result<ExitCode> {
         let told = told()?;
         let home = open(&directory, &what)?;
         let driven = Driven { home: home.clone(), teller: teller.clone() };
-        let worked = tokio::spawn(async move { driven.work(&what, count, told).await });
-        tokio::select! {
-            worked = worked => worked??,
-            failure = home.failed() => {
-                eprintln!("the home failed: {failure}");
-                // As the server does: nobody is answered any more.
-                std::process::exit(HOME_FAILED);
+        let failing = home.clone();
+        tokio::spawn(async move {
+            let failure = failing.failed().await;
+            eprintln!("the home failed: {failure}");
+            // As the server does: nobody is answered any more.
+            std::process::exit(HOME_FAILED);
+        });
+        let worked = driven.work(&what, count, told).await;
+        if worked.is_err() {
+            // What is begun after a failure finds the home closed; the failure itself decides.
+            if tokio::time::timeout(FAILURE_MAX, home.failed()).await.is_ok() {
+                std::future::pending::<()>().await;
             }
         }
+        worked?;
         home.close().await;
     }
     Ok(ExitCode::SUCCESS)
@@ -94,10 +103,11 @@ fn open(directory: &Path, what: &str) -> Result<Home> {
 
 impl Driven {
     async fn work(&self, what: &str, count: u64, told: Told) -> Result<()> {
-        let begin = self.begin(told).await?;
+        let begin = self.begin(told.clone()).await?;
         match what {
             "fill" => self.fill(count).await,
-            "load" | "space" => self.load(&begin, count).await,
+            "load" => self.load(&begin, count).await,
+            "append" | "space" => self.append(count, &told).await,
             _ => bail!("there is no plan {what}"),
         }
     }
@@ -109,7 +119,7 @@ impl Driven {
         }
         let found = workload::observe(&self.home, &told).await?;
         let mut begin = Vec::new();
-        for (writer, state) in found.states {
+        for (writer, state) in found.states.into_iter().filter(|(writer, _)| *writer < WRITERS) {
             let most = told.begun.get(&writer).copied().unwrap_or(0);
             let jobs = (0..=most).rev().find(|jobs| State::after(writer, *jobs) == state);
             let jobs = jobs.with_context(|| format!("writer {writer} is at {state:?}"))?;
@@ -130,6 +140,32 @@ impl Driven {
             self.perform(FILLER, job).await?;
         }
         Ok(())
+    }
+
+    /// Appends commands until so many of each writer's were accepted after one was refused.
+    async fn append(&self, count: u64, told: &Told) -> Result<()> {
+        let mut writers = JoinSet::new();
+        for writer in APPENDER..APPENDER + APPENDERS {
+            let driven = self.clone();
+            let begin = told.begun.get(&writer).copied().unwrap_or(0);
+            writers.spawn(async move {
+                let mut pause = tokio::time::interval(Duration::from_millis(5));
+                let mut accepted = None;
+                for job in begin.. {
+                    if accepted == Some(count) {
+                        break;
+                    }
+                    if driven.perform(writer, job).await? {
+                        accepted = accepted.map(|accepted| accepted + 1);
+                    } else {
+                        accepted = Some(0);
+                        pause.tick().await;
+                    }
+                }
+                Ok(())
+            });
+        }
+        self.both(writers, JoinSet::new()).await
     }
 
     /// Has all writers do so many cycles, while readers read.
@@ -174,14 +210,19 @@ impl Driven {
         Ok(())
     }
 
-    async fn perform(&self, writer: u32, job: u64) -> Result<()> {
+    /// Does a job and tells of it; says whether it was not refused.
+    async fn perform(&self, writer: u32, job: u64) -> Result<bool> {
         self.teller.tell(&Line::Begun { writer, job })?;
         let at = match workload::perform(&self.home, writer, job).await? {
             Answered::Done => None,
             Answered::At(position) => Some(position),
-            Answered::Refused => return self.teller.tell(&Line::Refused { writer, job }),
+            Answered::Refused => {
+                self.teller.tell(&Line::Refused { writer, job })?;
+                return Ok(false);
+            }
         };
-        self.teller.tell(&Line::Shown { writer, job, at })
+        self.teller.tell(&Line::Shown { writer, job, at })?;
+        Ok(true)
     }
 
     /// Reads the lanes of requests, saves their progress and prunes what lies below it.

@@ -94,14 +94,30 @@ impl Report {
 
 /// Checks so many images of what happened to a directory.
 pub(crate) fn images(driven: &Driven, steps: &[Step], count: usize, seed: u64) -> Report {
-    let begun = Instant::now();
     let windows = windows(steps, &driven.directory());
+    images_of(driven, steps, (windows, count, seed))
+}
+
+/// Checks so many images of how the directory may be found after the last process has ended.
+pub(crate) fn images_at_end(driven: &Driven, steps: &[Step], count: usize, seed: u64) -> Report {
+    let mut windows = windows(steps, &driven.directory());
+    windows.drain(..windows.len().saturating_sub(1));
+    images_of(driven, steps, (windows, count, seed))
+}
+
+fn images_of(
+    driven: &Driven,
+    steps: &[Step],
+    (windows, count, seed): (Vec<Window>, usize, u64),
+) -> Report {
+    let begun = Instant::now();
     let all: usize = windows.iter().map(|window| window.cuts(0, &mut fastrand::Rng::new()).len()).sum();
     let chosen = cuts::choose(&windows, count, seed);
     let mut report = Report { syncs: windows.len(), cuts: all, ..Report::default() };
     for (window, cuts) in &chosen {
         for cut in cuts {
-            let kind = windows.get(*window).map_or("?", |window| window.kind);
+            let kind = windows.iter().find(|found| found.number == *window);
+            let kind = kind.map_or("?", |window| window.kind);
             *report.kinds.entry(format!("{kind} {:?}", cut.way)).or_default() += 1;
         }
     }
@@ -127,6 +143,7 @@ fn windows(steps: &[Step], directory: &Path) -> Vec<Window> {
                 number: windows.len(),
                 kind: kind(&path),
                 bytes: disk.certain.files.values().map(|file| file.bytes.len() as u64).sum(),
+                stale: disk.pending.iter().take_while(|change| disk.is_stale(change)).count(),
                 writes: disk.pending.iter().map(|pending| write(&pending.change)).collect(),
             });
         }

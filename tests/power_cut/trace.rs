@@ -35,6 +35,16 @@ pub(crate) enum Argument {
     Word(String),
 }
 
+impl Call {
+    /// Whether it names a path in which this stands.
+    pub(crate) fn names(&self, part: &str) -> bool {
+        self.arguments.iter().any(|argument| match argument {
+            Argument::Bytes(bytes) => find(bytes, part.as_bytes()).is_some(),
+            _ => false,
+        })
+    }
+}
+
 impl Argument {
     /// The bytes of a buffer or path.
     pub(crate) fn bytes(&self) -> &[u8] {

@@ -11,7 +11,7 @@ mod told;
 mod values;
 
 pub use observe::{Found, observe};
-pub use perform::{Answered, perform};
+pub use perform::{Answered, assert_marked, perform};
 pub use state::State;
 pub use told::{Line, Told};
 pub use values::{commit, cycle_of, request_of};
@@ -22,6 +22,12 @@ use ordain_embedded::Settings;
 pub const WRITERS: u32 = 5;
 /// This writer only inserts large commits, so that the store has to flush and compact.
 pub const FILLER: u32 = 1_000;
+/// Writers with this number or a larger one only append commands.
+pub const APPENDER: u32 = 2_000;
+/// How many of them there are.
+pub const APPENDERS: u32 = 4;
+/// The bytes of a command of theirs, about.
+pub const APPENDED_BYTES: usize = 32 << 10;
 /// The bytes of a large commit, about.
 pub const LARGE_BYTES: usize = 512 << 10;
 /// How many kinds of jobs there are; a writer does one of each in turn.
@@ -34,6 +40,12 @@ pub const GROUP: &str = "view-driven";
 pub const VIEW: &str = "accounts";
 /// How a driven process ends when its home has failed.
 pub const HOME_FAILED: i32 = 3;
+
+/// The job by which a writer appends its command of that number.
+#[must_use]
+pub const fn job_of_command(writer: u32, number: u64) -> u64 {
+    if writer >= APPENDER { number } else { number * KINDS }
+}
 
 /// The settings of every home that is driven or checked.
 #[must_use]

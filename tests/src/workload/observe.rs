@@ -14,7 +14,7 @@ use ordain_ports::{
 use uuid::Uuid;
 
 use super::values::{self, FOLD_VERSION};
-use super::{AGGREGATES, FILLER, GROUP, KINDS, State, Told, VIEW};
+use super::{AGGREGATES, FILLER, GROUP, State, Told, VIEW};
 
 const RECORDS_MAX: usize = 1_000;
 const BYTES_MAX: usize = 1 << 20;
@@ -236,10 +236,15 @@ impl OfWriter<'_> {
         Ok(state)
     }
 
+    /// The job by which a command is appended.
+    const fn job(&self, number: u64) -> u64 {
+        super::job_of_command(self.writer, number)
+    }
+
     /// How many commands are in the log, or were and are handled.
     fn commands(&self) -> Result<u64> {
         let handled = |cycle: u64| {
-            let place = self.told.places.get(&(self.writer, cycle * KINDS))?;
+            let place = self.told.places.get(&(self.writer, self.job(cycle)))?;
             let progress = self.read.progress.get(&(String::new(), place.partition))?;
             (place.offset < *progress).then_some(())
         };
@@ -248,11 +253,11 @@ impl OfWriter<'_> {
         };
         let mut cycles = (0..).take_while(|cycle| there(*cycle)).count() as u64;
         // Those that were refused leave gaps.
-        while self.told.refused.contains(&(self.writer, cycles * KINDS)) || there(cycles) {
+        while self.told.refused.contains(&(self.writer, self.job(cycles))) || there(cycles) {
             cycles += 1;
         }
         for (&(writer, cycle), at) in &self.read.commands {
-            let job = (writer, cycle * KINDS);
+            let job = (writer, self.job(cycle));
             if writer == self.writer {
                 ensure!(cycle < cycles, "command {cycle} is there, {cycles} is not");
                 ensure!(!self.told.refused.contains(&job), "command {cycle} was refused");

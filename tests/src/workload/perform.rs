@@ -5,7 +5,7 @@ use ordain_embedded::Home;
 use ordain_ports::{Delivered, Mark, NotAccepted, Position, RowWrite};
 
 use super::values::{self, revisions_after, sequence_at};
-use super::{AGGREGATES, FILLER, KINDS, VIEW};
+use super::{AGGREGATES, APPENDER, FILLER, KINDS, VIEW};
 
 /// What was answered to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub enum Answered {
 pub async fn perform(home: &Home, writer: u32, number: u64) -> Result<Answered> {
     if writer == FILLER {
         return insert(home, writer, number).await;
+    }
+    if writer >= APPENDER {
+        return append(home, writer, number).await;
     }
     let (cycle, kind) = (number / KINDS, number % KINDS);
     match kind {
@@ -121,4 +124,17 @@ async fn notes(home: &Home, writer: u32, cycle: u64) -> Result<Answered> {
         }
     }
     Ok(Answered::Done)
+}
+
+/// Checks that the last mark of a writer is there of which so many jobs are done. A mark cannot be
+/// read without marking once more, so this is done once in a home.
+///
+/// # Errors
+/// It is not there.
+pub async fn assert_marked(home: &Home, writer: u32, jobs: u64) -> Result<()> {
+    let done = (0..jobs).filter(|job| job % KINDS == 6 && job / KINDS % 3 == 2);
+    let Some(job) = done.last() else { return Ok(()) };
+    let times = home.crash_marks().mark(values::marked(writer, job / KINDS)).await?;
+    ensure!(times == 2, "the mark of job {job} of {writer} is missing");
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! What is there of a writer after so many of its jobs.
 
 use super::values::{revisions_after, sequence_at};
-use super::{AGGREGATES, FILLER, KINDS};
+use super::{AGGREGATES, APPENDER, FILLER, KINDS};
 
 /// All that can be found of a writer in a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +32,9 @@ impl State {
     pub fn after(writer: u32, jobs: u64) -> Self {
         if writer == FILLER {
             return Self { revisions: [jobs, 0], ..Self::default() };
+        }
+        if writer >= APPENDER {
+            return Self { commands: jobs, ..Self::default() };
         }
         let done = |kind: u64| jobs / KINDS + u64::from(jobs % KINDS > kind);
         let revisions = |cycles| [0, 1].map(|which| revisions_after(writer, which, cycles));

@@ -50,7 +50,11 @@ pub(super) fn command(writer: u32, cycle: u64) -> Result<Command> {
         request: request(writer, "c", cycle)?,
         name: "deposit".parse()?,
         schema: format!("{:032x}", 7).parse().ok().context("a schema's hash has another form")?,
-        data: data(cycle)?,
+        data: if writer >= super::APPENDER {
+            Json::of(&text(cycle, super::APPENDED_BYTES))?
+        } else {
+            data(cycle)?
+        },
         fingerprint: Fingerprint::from([1; 32]),
         expected_sequence: None,
         deadline: None,
@@ -67,7 +71,7 @@ fn time(number: u64) -> Timestamp {
 pub(super) fn revisions_after(writer: u32, which: usize, cycles: u64) -> u64 {
     match (writer, which) {
         (FILLER, 0) => cycles,
-        (FILLER, _) => 0,
+        (FILLER.., _) => 0,
         (_, 0) => (0..cycles).map(|cycle| 1 + cycle % 3).sum(),
         _ => cycles / 2,
     }
