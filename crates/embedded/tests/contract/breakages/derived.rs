@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ordain_model::{AggregateKey, Commit, RequestId, Snapshot, Stored};
+use ordain_ports::contract::samples::aggregate;
 use ordain_ports::{Commits, Error, Load, Outcomes, Snapshots};
 
 use super::stores::{BrokenStore, IgnoresFoldVersions, Wrapped};
@@ -17,6 +18,12 @@ super::caught! {
         outcomes::what_was_found_survives_a_restart, "what was found is gone";
     a_look_up_that_turns_answers_round: TurnsAnswersRound,
         outcomes::answers_stand_in_the_order_of_the_questions, "assertion";
+    a_look_up_that_looks_only_at_request_ids: LooksAtRequestsOnly,
+        outcomes::ids_count_per_aggregate, "assertion";
+    a_keeper_that_loses_the_newest: KeepsNothing,
+        snapshots::the_newest_of_many_at_once_is_kept, "an older snapshot has won";
+    a_keeper_that_loses_the_highest: KeepsNothing,
+        snapshots::the_highest_published_of_many_at_once_is_kept, "published went back";
     a_keeper_that_takes_any_snapshot: TakesAnySnapshot,
         snapshots::only_newer_snapshots_replace, "after a save of revision 3";
     a_keeper_in_which_the_last_of_many_wins: TakesAnySnapshot,
@@ -69,6 +76,27 @@ impl Outcomes for Round {
         let mut found = self.0.find(ids).await?;
         found.reverse();
         Ok(found)
+    }
+}
+
+#[derive(Default)]
+struct LooksAtRequestsOnly;
+
+struct RequestsOnly(Arc<dyn Outcomes>);
+
+impl Breakage for LooksAtRequestsOnly {
+    fn outcomes(self: &Arc<Self>, port: Arc<dyn Outcomes>) -> Arc<dyn Outcomes> {
+        Arc::new(RequestsOnly(port))
+    }
+}
+
+#[async_trait]
+impl Outcomes for RequestsOnly {
+    async fn find(&self, ids: &[(AggregateKey, RequestId)]) -> Found {
+        let of_one = |(_, request): &(AggregateKey, RequestId)| (aggregate("a"), request.clone());
+        self.0
+            .find(&ids.iter().map(of_one).collect::<Vec<_>>())
+            .await
     }
 }
 

@@ -26,6 +26,16 @@ super::caught! {
         feed::next_keeps_to_its_limit_of_bytes, "records of";
     a_lane_that_gives_nothing_instead_of_waiting: GivesNothing,
         feed::an_empty_lane_waits_for_records<Requests>, "there was nothing to read";
+    a_lane_that_gives_nothing_at_the_end: GivesNothing,
+        feed::a_lane_begins_at_a_progress_at_the_end, "there was nothing to read";
+    a_lane_that_does_one_thing_at_a_time: OneThingAtATime,
+        feed::a_waiting_lane_can_be_saved_through<Requests>, "waited";
+    a_member_that_lacks_a_partition: HidesALane,
+        feed::a_member_alone_has_every_partition<Requests>, "waited";
+    a_partition_that_is_given_once_only: GivesLanesOnce,
+        feed::a_member_without_partition_takes_over, "waited";
+    a_partition_that_nobody_reads_on: GivesLanesOnce,
+        feed::a_partition_is_read_on_by_its_next_member, "waited";
     a_lane_that_loses_what_is_abandoned: LosesWhatIsAbandoned,
         feed::an_abandoned_next_loses_nothing<Requests>, "waited";
     a_feed_that_loses_a_lane_that_is_not_waited_for: LosesWhatIsAbandoned,
@@ -149,6 +159,7 @@ broken_lanes! {
     BeginsAtTheEnd ForgetsProgress IgnoresLimits GivesNothing LosesWhatIsAbandoned
     PassesOverDamaged IsNeverRevoked SavesThroughAll CannotSaveOnceRevoked
     CrashesInsteadOfLeaving GivesLanesOnce
+    OneThingAtATime HidesALane
 }
 
 #[derive(Default)]
@@ -320,6 +331,46 @@ impl BrokenLanes for GivesLanesOnce {
                 return Ok(Some(lane));
             }
             std::mem::forget(lane);
+        }
+    }
+}
+
+/// A save waits for the reading that is under way.
+#[derive(Default)]
+struct OneThingAtATime(tokio::sync::Mutex<()>);
+
+#[async_trait]
+impl BrokenLanes for OneThingAtATime {
+    async fn next(
+        &self,
+        lane: &dyn Lane<Command>,
+        limits: (usize, usize),
+    ) -> Result<Input<Command>, Error> {
+        let _alone = self.0.lock().await;
+        lane.next(limits.0, limits.1).await
+    }
+
+    async fn save(&self, lane: &dyn Lane<Command>, progress: u64) -> Result<(), Error> {
+        let _alone = self.0.lock().await;
+        lane.save(progress).await
+    }
+}
+
+#[derive(Default)]
+struct HidesALane;
+
+#[async_trait]
+impl BrokenLanes for HidesALane {
+    async fn lane(
+        &self,
+        feed: &mut Box<dyn Feed<Command>>,
+    ) -> Result<Option<Box<dyn Lane<Command>>>, Error> {
+        loop {
+            let lane = feed.lane().await?;
+            match lane {
+                Some(lane) if lane.partition() == 0 => std::mem::forget(lane),
+                lane => return Ok(lane),
+            }
         }
     }
 }

@@ -35,11 +35,19 @@ super::caught! {
         command_log::progress_is_above_what_was_saved, "a saved progress is not shown";
     a_log_that_prunes_what_is_young: PrunesAll,
         command_log::pruning_leaves_what_is_young, "waited";
+    a_log_that_forgets_what_it_should_not_prune: Forgets,
+        command_log::pruning_leaves_what_is_not_done, "pruning took what is not done";
+    a_log_that_begins_anew: Forgets,
+        command_log::commands_are_read_once_between_two_saved_progresses, "each command once";
+    a_log_that_loses_what_nobody_waits_for: AppendsNothing,
+        command_log::a_command_whose_delivery_is_dropped_is_read, "waited";
 
     a_topic_that_forgets: Forgets,
         event_log::published_events_survive_a_restart, "waited";
     a_topic_that_is_turned_round: TurnsRound,
         event_log::events_of_one_aggregate_stand_in_order, "are not in the order given";
+    a_topic_that_turns_each_commit_round: TurnsEventsRound,
+        event_log::order_holds_beside_other_publishers, "events of";
     a_topic_that_loses_the_last_commit: LosesTheLast,
         event_log::a_large_call_is_published_whole, "waited";
     a_topic_that_drops_repeats_of_a_first_event: DropsRepeats,
@@ -115,7 +123,7 @@ macro_rules! broken_logs {
 
 broken_logs! {
     AppendsTwice NamesWrongPlaces SpreadsAggregates KeepsWhatItRefused RefusesNothing EndsLag
-    PrunesAll
+    PrunesAll AppendsNothing
 }
 
 impl BrokenLog for AppendsTwice {
@@ -194,6 +202,12 @@ impl BrokenLog for KeepsWhatItRefused {
     }
 }
 
+impl BrokenLog for AppendsNothing {
+    fn append(&self, _: &Arc<dyn CommandLog>, _: Command) -> Result<Delivery, NotAccepted> {
+        Ok(Delivery::new().1)
+    }
+}
+
 impl BrokenLog for RefusesNothing {
     fn append(
         &self,
@@ -260,6 +274,10 @@ macro_rules! broken_topics {
 
 broken_topics! {
     TurnsRound: |commits| commits.rev().collect();
+    TurnsEventsRound: |commits| commits.map(|mut commit| {
+        commit.events.reverse();
+        commit
+    }).collect();
     LosesTheLast: |commits| {
         let mut all: Vec<Commit> = commits.collect();
         all.pop();

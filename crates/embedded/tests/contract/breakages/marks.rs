@@ -25,6 +25,8 @@ super::caught! {
         dead_letters::letters_survive_a_restart, "was lost";
     letters_that_are_replaced: Replaces,
         dead_letters::the_first_letter_stays, "the second letter has won";
+    letters_that_are_replaced_at_once: Replaces,
+        dead_letters::one_of_many_letters_at_once_is_kept, "the letter has changed";
     letters_that_stand_in_the_order_of_their_texts: OrdersTexts,
         dead_letters::letters_are_listed_in_the_order_of_their_ids, "pages of";
     retries_that_are_kept_twice: KeepsTwice,

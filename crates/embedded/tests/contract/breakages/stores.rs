@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ordain_model::{AggregateKey, Commit, Json, RequestId, Stored};
+use ordain_ports::contract::samples::Line;
 use ordain_ports::{Commits, Error, Inserted, Load, Stop};
 
 use crate::broken::{Breakage, Forgets};
@@ -12,6 +13,24 @@ use crate::broken::{Breakage, Forgets};
 super::caught! {
     a_store_that_forgets: Forgets,
         commits::what_was_reported_as_stored_survives_a_restart, "stored commits were lost";
+    a_store_that_goes_on_behind_what_it_was_given_twice: GoesOn,
+        commits::an_insert_ends_at_what_it_holds_twice, "assertion";
+    a_store_that_stores_no_empty_insert: RefusesEmptyInserts,
+        commits::an_empty_insert_succeeds, "all 0 commits should have been stored";
+    a_store_that_loses_of_a_large_insert: LosesTheMiddle,
+        commits::a_large_insert_is_stored_whole, "assertion";
+    a_store_that_hides_that_it_changed_nothing: HidesStops,
+        commits::a_stored_commit_never_changes, "a repeat behind 0";
+    a_store_that_calls_every_repeat_a_conflict: CallsRepeatsConflicts,
+        commits::a_second_commit_of_a_request_is_a_repeat, "a repeat behind 0";
+    a_store_that_hides_a_conflict: HidesStops,
+        commits::a_second_commit_of_a_revision_is_a_conflict, "a conflict behind 0";
+    a_store_that_hides_where_batches_meet: HidesStops,
+        commits::batches_at_once_keep_their_prefixes, "not the reported prefix is stored";
+    a_store_that_makes_up_an_aggregate: GivesAnother,
+        commits::an_unknown_aggregate_is_empty, "assertion";
+    a_store_that_mixes_aggregates: GivesAnother,
+        commits::load_keeps_aggregates_apart, "load gave another aggregate";
     a_store_that_goes_on_behind_a_repeat: GoesOn,
         commits::an_insert_ends_at_a_repeat, "a commit behind a repeat was stored";
     a_store_that_goes_on_behind_a_conflict: GoesOn,
@@ -112,6 +131,7 @@ macro_rules! broken_stores {
 broken_stores! {
     GoesOn CallsRepeatsConflicts ComparesOnlyRequestIds HidesStops EndFirst ShowsTooEarly Lags
     LosesTheMiddle WritesJsonAnew IgnoresFoldVersions BeginsOneLate IgnoresTheLimit
+    RefusesEmptyInserts GivesAnother
 }
 
 #[derive(Default)]
@@ -156,6 +176,32 @@ impl BrokenStore for ComparesOnlyRequestIds {
             Some(at) => Inserted::until(port.insert(&commits[..at]).await.stored, Stop::Repeat),
             None => port.insert(commits).await,
         }
+    }
+}
+
+#[derive(Default)]
+struct RefusesEmptyInserts;
+
+#[async_trait]
+impl BrokenStore for RefusesEmptyInserts {
+    async fn insert(&self, port: &dyn Commits, commits: &[Arc<Commit>]) -> Inserted {
+        if commits.is_empty() {
+            return Inserted::until(0, Stop::NotStorable("nothing to store".to_owned()));
+        }
+        port.insert(commits).await
+    }
+}
+
+/// Gives a commit of another aggregate along with those asked for.
+#[derive(Default)]
+struct GivesAnother;
+
+#[async_trait]
+impl BrokenStore for GivesAnother {
+    async fn load(&self, port: &dyn Commits, load: Load) -> Stored {
+        let mut stored = port.load(&[load]).await.expect("loads").remove(0);
+        stored.tail.push(Line::of("made-up").success(1));
+        stored
     }
 }
 

@@ -13,6 +13,12 @@ super::caught! {
         views::a_row_is_written_on_its_condition_only, "on condition Some(1)";
     a_store_that_ignores_conditions_at_once: Unconditional,
         views::one_of_many_at_once_writes_a_row, "a condition held for";
+    a_store_that_ignores_conditions_within_a_call: Unconditional,
+        views::one_row_twice_in_a_call_is_written_on_each_condition, "both found no row";
+    a_store_that_ignores_conditions_of_marks_at_once: Unconditional,
+        views::one_of_many_at_once_sets_a_mark, "a condition held for";
+    a_store_that_shows_rows_late: ShowsLate,
+        views::what_was_written_is_shown_at_once, "assertion";
     a_store_that_ignores_conditions_of_marks: Unconditional,
         views::a_mark_is_set_on_its_condition_only, "assertion";
     a_store_that_refuses_all_when_it_refuses_one: AllOrNothing,
@@ -110,7 +116,7 @@ macro_rules! broken_views {
 
 broken_views! {
     Unconditional AllOrNothing ForgetsTombstones EndsAtTombstones Offsets LosesRows EndsTooEarly
-    OneView
+    OneView ShowsLate
 }
 
 #[async_trait]
@@ -159,6 +165,16 @@ impl BrokenViews for ForgetsTombstones {
         let rows = port.rows(view, keys).await.expect("reads");
         rows.into_iter()
             .map(|row| row.filter(|row| row.body.is_some()))
+            .collect()
+    }
+}
+
+#[async_trait]
+impl BrokenViews for ShowsLate {
+    async fn rows(&self, port: &dyn ViewStore, view: &str, keys: &[String]) -> Vec<Option<Row>> {
+        let rows = port.rows(view, keys).await.expect("reads");
+        rows.into_iter()
+            .map(|row| row.filter(|row| row.sequence > 1))
             .collect()
     }
 }
