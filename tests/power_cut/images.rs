@@ -105,6 +105,18 @@ pub(crate) fn images_at_end(driven: &Driven, steps: &[Step], count: usize, seed:
     images_of(driven, steps, (windows, count, seed))
 }
 
+/// Checks so many images of cuts at the syncs of journals.
+pub(crate) fn images_at_journals(
+    driven: &Driven,
+    steps: &[Step],
+    count: usize,
+    seed: u64,
+) -> Report {
+    let mut windows = windows(steps, &driven.directory());
+    windows.retain(|window| window.kind == "journal");
+    images_of(driven, steps, (windows, count, seed))
+}
+
 fn images_of(
     driven: &Driven,
     steps: &[Step],
