@@ -103,7 +103,8 @@ fn a_failed_sync_of_the_journal_ends_the_process_and_answers_nobody() {
     let report = images_at_end(&driven, &ended.steps, 30, seed());
     eprintln!("{report}");
     // And what the operating system still has in memory, as the next process finds it.
-    check::check(&driven.directory(), &told_in(&driven.told())).expect("the directory as it was left");
+    check::check(&driven.directory(), &told_in(&driven.told()))
+        .expect("the directory as it was left");
     report.assert_clean(driven);
 }
 
@@ -119,7 +120,8 @@ fn a_failed_sync_of_a_flush_ends_the_process_and_loses_nothing() {
     steps.extend(ended.steps);
     let report = images_at_end(&driven, &steps, 6, seed());
     eprintln!("{report}");
-    check::check(&driven.directory(), &told_in(&driven.told())).expect("the directory as it was left");
+    check::check(&driven.directory(), &told_in(&driven.told()))
+        .expect("the directory as it was left");
     report.assert_clean(driven);
 }
 

@@ -96,12 +96,7 @@ Examples:
 #[derive(Debug, Args)]
 pub(crate) struct ServerArguments {
     /// The server's address
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "ORDAIN_SERVER",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "URL", env = "ORDAIN_SERVER", hide_env_values = true)]
     #[arg(default_value = "http://127.0.0.1:7400")]
     pub(crate) server: String,
 }

@@ -23,12 +23,8 @@ pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// Characters of ids and names stand for themselves; everything else is escaped, so no argument
 /// can reach another route.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b':');
+const ESCAPED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 /// A server, and the connections to it. Reads no proxy from the environment.
 #[derive(Debug, Clone)]
@@ -121,14 +117,9 @@ impl Client {
     /// There is no answer; says whether the call may have reached the server.
     pub(crate) async fn call(&self, call: Call) -> Result<Answer, Broken> {
         let limit = call.limit;
-        tokio::time::timeout(limit, self.exchange(call))
-            .await
-            .unwrap_or_else(|_| {
-                Err(Broken::NoAnswer(format!(
-                    "no answer within {} s",
-                    limit.as_secs()
-                )))
-            })
+        tokio::time::timeout(limit, self.exchange(call)).await.unwrap_or_else(|_| {
+            Err(Broken::NoAnswer(format!("no answer within {} s", limit.as_secs())))
+        })
     }
 
     async fn exchange(&self, call: Call) -> Result<Answer, Broken> {
@@ -140,17 +131,11 @@ impl Client {
             .map_err(|error| Broken::NotReached(format!("no valid address: {error}")))?;
         let response = self.pool.request(request).await.map_err(|error| {
             let why = root_cause(&error);
-            if error.is_connect() {
-                Broken::NotReached(why)
-            } else {
-                Broken::NoAnswer(why)
-            }
+            if error.is_connect() { Broken::NotReached(why) } else { Broken::NoAnswer(why) }
         })?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-        let body = body
-            .map_err(|error| Broken::NoAnswer(root_cause(error.as_ref())))?
-            .to_bytes();
+        let body = body.map_err(|error| Broken::NoAnswer(root_cause(error.as_ref())))?.to_bytes();
         Ok(Answer {
             status: head.status,
             headers: head.headers,
@@ -169,11 +154,8 @@ impl Client {
 
     /// The failure of a question that got no answer.
     pub(crate) fn unreachable(&self, broken: &Broken) -> Box<Failure> {
-        Failure::new(
-            Exit::Unknown,
-            format!("no answer from {}: {}", self.base, broken.why()),
-        )
-        .hint(self.advice(broken))
+        Failure::new(Exit::Unknown, format!("no answer from {}: {}", self.base, broken.why()))
+            .hint(self.advice(broken))
     }
 
     /// What to do about a missing answer.
@@ -189,13 +171,11 @@ impl Client {
 
 /// A path from its segments, escaped.
 pub(crate) fn path(segments: &[&str]) -> String {
-    segments
-        .iter()
-        .fold(String::from("/v1"), |mut path, segment| {
-            path.push('/');
-            path.extend(utf8_percent_encode(segment, ESCAPED));
-            path
-        })
+    segments.iter().fold(String::from("/v1"), |mut path, segment| {
+        path.push('/');
+        path.extend(utf8_percent_encode(segment, ESCAPED));
+        path
+    })
 }
 
 /// Adds a query to a path, escaped.
@@ -216,16 +196,11 @@ pub(crate) fn whole_seconds(wait: Duration) -> u64 {
 
 fn base(address: &str) -> Result<String, Box<Failure>> {
     let bad = |why: &str| {
-        Err(
-            Failure::usage(format!("the server's address {address} {why}"))
-                .hint("an address is like http://127.0.0.1:7400"),
-        )
+        Err(Failure::usage(format!("the server's address {address} {why}"))
+            .hint("an address is like http://127.0.0.1:7400"))
     };
-    let full = if address.contains("://") {
-        address.to_owned()
-    } else {
-        format!("http://{address}")
-    };
+    let full =
+        if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
     let Ok(uri) = full.parse::<Uri>() else {
         return bad("is not a URL");
     };
@@ -247,10 +222,7 @@ fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
         inner = source;
     }
     let text = inner.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or_default()
-        .to_lowercase()
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 #[cfg(test)]
@@ -259,10 +231,7 @@ mod tests {
 
     #[test]
     fn an_argument_cannot_reach_another_route() {
-        assert_eq!(
-            path(&["account", "a/../b?c#d", "e f"]),
-            "/v1/account/a%2F..%2Fb%3Fc%23d/e%20f"
-        );
+        assert_eq!(path(&["account", "a/../b?c#d", "e f"]), "/v1/account/a%2F..%2Fb%3Fc%23d/e%20f");
         assert_eq!(
             with_query("/v1/x".to_owned(), &[("prefix", "a&b=c/"), ("limit", "1")]),
             "/v1/x?prefix=a%26b%3Dc%2F&limit=1"
@@ -275,14 +244,7 @@ mod tests {
         assert_eq!(base("http://h:1/").unwrap(), "http://h:1");
         assert_eq!(base("h:1").unwrap(), "http://h:1");
         assert_eq!(base("http://h/behind/").unwrap(), "http://h/behind");
-        for bad in [
-            "https://h",
-            "ftp://h",
-            "http://",
-            "http://h?x=1",
-            "http://h/#x",
-            "a b",
-        ] {
+        for bad in ["https://h", "ftp://h", "http://", "http://h?x=1", "http://h/#x", "a b"] {
             assert_eq!(base(bad).unwrap_err().exit, Exit::Refused, "{bad}");
         }
     }

@@ -49,10 +49,7 @@ pub(crate) async fn run(
     arguments: &DeadLettersArguments,
     json: bool,
 ) -> Result<Exit, Box<Failure>> {
-    let letters = Letters {
-        client: Client::new(&arguments.admin)?,
-        json,
-    };
+    let letters = Letters { client: Client::new(&arguments.admin)?, json };
     let done = match &arguments.command {
         DeadLetterCommand::List { after, limit } => letters.list(after.as_deref(), *limit).await,
         DeadLetterCommand::Show { letter } => letters.show(letter).await,
@@ -61,10 +58,7 @@ pub(crate) async fn run(
     done.map_err(|mut failure| {
         // The advice of the client names the address of the other listener.
         failure.hint = failure.hint.map(|hint| {
-            hint.replace(
-                "--server URL or ORDAIN_SERVER",
-                "--admin URL or ORDAIN_ADMIN",
-            )
+            hint.replace("--server URL or ORDAIN_SERVER", "--admin URL or ORDAIN_ADMIN")
         });
         failure
     })
@@ -87,8 +81,7 @@ impl Letters {
             let path = client::with_query(client::path(&["admin", "deadletters"]), &query);
             let answer = there(self.client.get(path, Duration::ZERO).await?)?;
             let mut page: Page<'_> = understood(&answer)?;
-            page.letters
-                .truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            page.letters.truncate(usize::try_from(left).unwrap_or(usize::MAX));
             for letter in &page.letters {
                 if self.json {
                     output::print(&json_text::one_line(letter.get()))?;
@@ -153,11 +146,9 @@ impl Letters {
                     "what became of it: `ordain deadletters show {letter}` names the request id,\n\
                      `ordain outcome` tells its outcome"
                 );
-                Err(
-                    Failure::new(Exit::Unknown, format!("unknown: {}", why.text))
-                        .problem(raw)
-                        .hint(hint),
-                )
+                Err(Failure::new(Exit::Unknown, format!("unknown: {}", why.text))
+                    .problem(raw)
+                    .hint(hint))
             }
         }
     }
@@ -165,10 +156,7 @@ impl Letters {
 
 fn row(letter: &RawValue) -> Result<[String; 5], Box<Failure>> {
     let letter: Letter = serde_json::from_str(letter.get()).map_err(|error| {
-        Failure::new(
-            Exit::Unknown,
-            format!("a dead letter cannot be understood: {error}"),
-        )
+        Failure::new(Exit::Unknown, format!("a dead letter cannot be understood: {error}"))
     })?;
     let command = match (letter.command, letter.aggregate_type, letter.aggregate_id) {
         (Some(command), Some(kind), Some(id)) => format!("{command} {kind}/{id}"),
@@ -176,12 +164,6 @@ fn row(letter: &RawValue) -> Result<[String; 5], Box<Failure>> {
         (command, _, _) => command.unwrap_or_else(|| "?".to_owned()),
     };
     let seconds = letter.time.split('.').next().unwrap_or_default();
-    let cells = [
-        &letter.id,
-        seconds,
-        &letter.code,
-        &command,
-        &letter.retries.len().to_string(),
-    ];
+    let cells = [&letter.id, seconds, &letter.code, &command, &letter.retries.len().to_string()];
     Ok(cells.map(|cell| printable(cell).into_owned()))
 }

@@ -44,12 +44,7 @@ pub(crate) struct SettingArguments {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) partitions: Option<u32>,
     /// A configuration file (TOML)
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "ORDAIN_CONFIG",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "FILE", env = "ORDAIN_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
 }
 

@@ -89,11 +89,7 @@ impl Reader {
                     let before = next;
                     let more = answer.map_or(Ok(false), |answer| print(&answer, &mut next))?;
                     idle = if next > before { 1 } else { idle + 1 };
-                    if more {
-                        None
-                    } else {
-                        IDLE.pause(idle, AskedWait::NONE)
-                    }
+                    if more { None } else { IDLE.pause(idle, AskedWait::NONE) }
                 }
                 Asked::Away(why, asked) => {
                     if away == 0 {
@@ -109,11 +105,7 @@ impl Reader {
 
     /// Asks for the page from a sequence on. What may pass is no failure.
     async fn ask(&self, from: u64) -> Result<Asked, Box<Failure>> {
-        let answer = match self
-            .client
-            .call(Call::get(self.page(from), Duration::ZERO))
-            .await
-        {
+        let answer = match self.client.call(Call::get(self.page(from), Duration::ZERO)).await {
             Ok(answer) => answer,
             Err(broken) => {
                 let why = format!("no answer from {}: {}", self.client.address(), broken.why());
@@ -142,11 +134,7 @@ enum Asked {
 }
 
 fn away(answer: &Answer) -> Asked {
-    let why = format!(
-        "the server said {} {}",
-        answer.status.as_u16(),
-        Problem::of(answer).line()
-    );
+    let why = format!("the server said {} {}", answer.status.as_u16(), Problem::of(answer).line());
     Asked::Away(why, AskedWait::of(answer.header("retry-after")))
 }
 

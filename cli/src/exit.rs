@@ -32,11 +32,7 @@ impl Exit {
     /// What many commands come to together: unknown outweighs not accepted, that outweighs
     /// refused, and so on down to success.
     pub(crate) fn together(self, other: Self) -> Self {
-        if self.weight() >= other.weight() {
-            self
-        } else {
-            other
-        }
+        if self.weight() >= other.weight() { self } else { other }
     }
 
     const fn weight(self) -> u8 {

@@ -45,11 +45,7 @@ fn write(out: &mut String, value: &RawValue, place: Place) {
         Some(entries) if place.depth * 2 + place.used + short.chars().count() > COLUMNS => entries,
         _ => return out.push_str(&short),
     };
-    let (open, close) = if value.get().starts_with('{') {
-        ('{', '}')
-    } else {
-        ('[', ']')
-    };
+    let (open, close) = if value.get().starts_with('{') { ('{', '}') } else { ('[', ']') };
     out.push(open);
     let last = entries.0.len().saturating_sub(1);
     for (at, (name, inner)) in entries.0.iter().enumerate() {
@@ -59,14 +55,7 @@ fn write(out: &mut String, value: &RawValue, place: Place) {
             out.push_str(": ");
         }
         let used = name.as_ref().map_or(1, |name| name.chars().count() + 3);
-        write(
-            out,
-            inner,
-            Place {
-                depth: place.depth + 1,
-                used,
-            },
-        );
+        write(out, inner, Place { depth: place.depth + 1, used });
         if at != last {
             out.push(',');
         }
@@ -94,11 +83,7 @@ fn flat(value: &RawValue) -> String {
         })
         .collect();
     let inner = inner.join(", ");
-    if object {
-        format!("{{{inner}}}")
-    } else {
-        format!("[{inner}]")
-    }
+    if object { format!("{{{inner}}}") } else { format!("[{inner}]") }
 }
 
 /// The members of an object with their names as JSON, or the items of an array.
@@ -108,9 +93,7 @@ impl<'a> Entries<'a> {
     fn of(value: &'a RawValue) -> Option<Self> {
         let text = value.get();
         text.starts_with(['{', '[']).then_some(())?;
-        serde_json::Deserializer::from_str(text)
-            .deserialize_any(EntriesVisitor)
-            .ok()
+        serde_json::Deserializer::from_str(text).deserialize_any(EntriesVisitor).ok()
     }
 }
 
@@ -168,9 +151,6 @@ mod tests {
 
     #[test]
     fn line_breaks_between_tokens_go_and_those_in_texts_stay_escaped() {
-        assert_eq!(
-            one_line("{\n \"a\":\r\n \"b\\nc\"}\n"),
-            r#"{  "a":   "b\nc"}"#
-        );
+        assert_eq!(one_line("{\n \"a\":\r\n \"b\\nc\"}\n"), r#"{  "a":   "b\nc"}"#);
     }
 }

@@ -56,11 +56,7 @@ impl Stored {
     /// Reads an outcome document; nothing when it is none.
     pub(crate) fn read(text: &str, replayed: bool) -> Option<Self> {
         let document = serde_json::from_str(text).ok()?;
-        Some(Self {
-            text: json_text::one_line(text),
-            replayed,
-            document,
-        })
+        Some(Self { text: json_text::one_line(text), replayed, document })
     }
 
     pub(crate) fn exit(&self) -> Exit {
@@ -89,11 +85,7 @@ impl Stored {
     /// # Errors
     /// Stdout takes no more.
     pub(crate) fn print(&self, json: bool) -> Result<(), Box<Failure>> {
-        if json {
-            output::print(&self.text)
-        } else {
-            output::print(&self.pretty())
-        }
+        if json { output::print(&self.text) } else { output::print(&self.pretty()) }
     }
 
     /// The document for people.
@@ -112,10 +104,7 @@ impl Stored {
         };
         for event in &document.events {
             let data = json_text::compact(&event.data);
-            field(
-                "event",
-                &format!("{} {} {data}", event.sequence, event.name),
-            );
+            field("event", &format!("{} {} {data}", event.sequence, event.name));
         }
         field("sequence", &document.sequence.to_string());
         field("revision", &document.revision.to_string());

@@ -13,9 +13,7 @@ use crate::failure::Failure;
 /// without a word, as `head` expects.
 pub(crate) fn print(text: &str) -> Result<(), Box<Failure>> {
     let mut out = io::stdout().lock();
-    let written = out
-        .write_all(text.as_bytes())
-        .and_then(|()| out.write_all(b"\n"));
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
     written.and_then(|()| out.flush()).map_err(|error| {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Failure::new(Exit::Success, "")
@@ -61,18 +59,12 @@ pub(crate) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) ->
         }
     }
     let line = |cells: [&str; N]| {
-        let padded: Vec<_> = cells
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
+        let padded: Vec<_> =
+            cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         padded.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![line(heading)];
-    lines.extend(
-        rows.iter()
-            .map(|row| line(row.each_ref().map(String::as_str))),
-    );
+    lines.extend(rows.iter().map(|row| line(row.each_ref().map(String::as_str))));
     lines.join("\n")
 }
 
@@ -82,10 +74,7 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_leave_no_blanks_behind() {
-        let rows = [
-            ["a".to_owned(), "1".to_owned()],
-            ["longer".to_owned(), String::new()],
-        ];
+        let rows = [["a".to_owned(), "1".to_owned()], ["longer".to_owned(), String::new()]];
         assert_eq!(table(["KEY", "N"], &rows), "KEY     N\na       1\nlonger");
     }
 

@@ -37,10 +37,8 @@ struct Violation {
 impl Problem {
     /// The problem in an answer.
     pub(crate) fn of(answer: &Answer) -> Self {
-        let mut problem: Self = serde_json::from_str(&answer.body).unwrap_or_else(|_| Self {
-            detail: text(&answer.body),
-            ..Self::default()
-        });
+        let mut problem: Self = serde_json::from_str(&answer.body)
+            .unwrap_or_else(|_| Self { detail: text(&answer.body), ..Self::default() });
         problem.status = answer.status.to_string();
         problem.raw = RawValue::from_string(json_text::one_line(&answer.body)).ok();
         problem
@@ -48,20 +46,12 @@ impl Problem {
 
     /// What this program finds wrong before it asks the server.
     pub(crate) fn ours(detail: String) -> Box<Self> {
-        Box::new(Self {
-            detail: Some(detail),
-            code: Some("INVALID".to_owned()),
-            ..Self::default()
-        })
+        Box::new(Self { detail: Some(detail), code: Some("INVALID".to_owned()), ..Self::default() })
     }
 
     /// In one line: the code, and what is wrong.
     pub(crate) fn line(&self) -> String {
-        let what = self
-            .detail
-            .as_ref()
-            .or(self.title.as_ref())
-            .unwrap_or(&self.status);
+        let what = self.detail.as_ref().or(self.title.as_ref()).unwrap_or(&self.status);
         match &self.code {
             Some(code) => format!("{code}: {what}"),
             None if what == &self.status => self.status.clone(),
@@ -72,11 +62,7 @@ impl Problem {
     /// Where the body breaks its schema, a line each.
     pub(crate) fn violations(&self) -> Option<String> {
         let line = |violation: &Violation| {
-            let place = if violation.pointer.is_empty() {
-                "(body)"
-            } else {
-                &violation.pointer
-            };
+            let place = if violation.pointer.is_empty() { "(body)" } else { &violation.pointer };
             format!("{place}: {}", violation.message)
         };
         let lines: Vec<_> = self.violations.iter().map(line).collect();

@@ -41,21 +41,14 @@ pub(crate) fn print_raw(answer: &Answer) -> Result<(), Box<Failure>> {
 /// It is something else.
 pub(crate) fn understood<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<T, Box<Failure>> {
     serde_json::from_str(&answer.body).map_err(|error| {
-        Failure::new(
-            Exit::Unknown,
-            format!("the answer cannot be understood: {error}"),
-        )
-        .hint("is this an ordain server of this version?")
+        Failure::new(Exit::Unknown, format!("the answer cannot be understood: {error}"))
+            .hint("is this an ordain server of this version?")
     })
 }
 
 /// What is there, or why it is not.
 pub(crate) fn there(answer: Answer) -> Result<Answer, Box<Failure>> {
-    if answer.status == StatusCode::OK {
-        Ok(answer)
-    } else {
-        Err(refused(&answer))
-    }
+    if answer.status == StatusCode::OK { Ok(answer) } else { Err(refused(&answer)) }
 }
 
 /// `ordain outcome`.
@@ -66,21 +59,12 @@ pub(crate) async fn outcome(
     arguments: &OutcomeArguments,
     json: bool,
 ) -> Result<Exit, Box<Failure>> {
-    let OutcomeArguments {
-        aggregate_type,
-        id,
-        request,
-        wait,
-        server,
-    } = arguments;
+    let OutcomeArguments { aggregate_type, id, request, wait, server } = arguments;
     let client = Client::new(&server.server)?;
     let path = client::path(&[aggregate_type, id, "requests", request]);
     let seconds = client::whole_seconds(*wait).to_string();
     let path = client::with_query(path, &[("wait", &seconds)]);
-    let answer = client
-        .get(path, *wait)
-        .await
-        .map_err(|failure| failure.request_id(request))?;
+    let answer = client.get(path, *wait).await.map_err(|failure| failure.request_id(request))?;
     match answer.status {
         StatusCode::OK => print_outcome(&answer, json),
         StatusCode::ACCEPTED => print_pending(&answer, json),
@@ -116,9 +100,7 @@ fn print_pending(answer: &Answer, json: bool) -> Result<Exit, Box<Failure>> {
         let behind = pending.behind.map_or_else(String::new, |behind| {
             format!(", {} records and {} ms behind", behind.records, behind.ms)
         });
-        output::print(&format!(
-            "PENDING  accepted or on its way, not yet decided{behind}"
-        ))?;
+        output::print(&format!("PENDING  accepted or on its way, not yet decided{behind}"))?;
     }
     Ok(Exit::Unknown)
 }

@@ -38,9 +38,7 @@ impl AskedWait {
             return Self(Duration::from_secs(seconds));
         }
         let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
-        let wait = date
-            .ok()
-            .and_then(|date| Duration::try_from(date.duration_since(now)).ok());
+        let wait = date.ok().and_then(|date| Duration::try_from(date.duration_since(now)).ok());
         Self(wait.unwrap_or_default())
     }
 }
@@ -69,9 +67,7 @@ impl Policy {
 
     fn ceiling(&self, failed: u32) -> Duration {
         let doublings = failed.saturating_sub(1).min(20);
-        self.first_pause
-            .saturating_mul(1 << doublings)
-            .min(self.pause_max)
+        self.first_pause.saturating_mul(1 << doublings).min(self.pause_max)
     }
 }
 
@@ -91,10 +87,7 @@ mod tests {
         assert_eq!(longest(2), Duration::from_millis(500));
         assert_eq!(longest(4), seconds(2));
         assert_eq!(longest(9), seconds(10));
-        assert_eq!(
-            policy.pause_with(9, AskedWait::NONE, 0.0),
-            Some(Duration::ZERO)
-        );
+        assert_eq!(policy.pause_with(9, AskedWait::NONE, 0.0), Some(Duration::ZERO));
         assert_eq!(policy.pause_with(9, AskedWait::NONE, 0.5), Some(seconds(5)));
     }
 
@@ -109,10 +102,7 @@ mod tests {
     #[test]
     fn the_server_is_not_asked_sooner_than_it_wants() {
         let policy = Policy::with_retries(5);
-        assert_eq!(
-            policy.pause_with(1, AskedWait(seconds(7)), 0.5),
-            Some(seconds(7))
-        );
+        assert_eq!(policy.pause_with(1, AskedWait(seconds(7)), 0.5), Some(seconds(7)));
         assert_eq!(policy.pause_with(9, AskedWait(seconds(7)), 1.0), None);
         assert_eq!(policy.pause_with(1, AskedWait(seconds(3600)), 0.0), None);
     }

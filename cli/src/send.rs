@@ -32,25 +32,11 @@ pub(crate) async fn run(arguments: &SendArguments, json: bool) -> Result<Exit, B
         stop: stop_when_interrupted(),
     };
     match arguments.target()? {
-        Target::File {
-            path,
-            batch,
-            in_flight_max,
-        } => {
-            let settings = send_file::Settings {
-                path,
-                batch,
-                in_flight_max,
-                json,
-            };
+        Target::File { path, batch, in_flight_max } => {
+            let settings = send_file::Settings { path, batch, in_flight_max, json };
             send_file::run(sender, settings).await
         }
-        Target::One {
-            aggregate_type,
-            id,
-            command,
-            body,
-        } => {
+        Target::One { aggregate_type, id, command, body } => {
             let command = Command {
                 aggregate_type,
                 id,
@@ -85,10 +71,7 @@ async fn one(sender: &Sender, command: &Command, json: bool) -> Result<Exit, Box
     };
     // What became of the command is known, whether or not it could be printed.
     if let Err(unprinted) = stored.print(json) {
-        return Err(Box::new(Failure {
-            exit: settled.exit,
-            ..*unprinted
-        }));
+        return Err(Box::new(Failure { exit: settled.exit, ..*unprinted }));
     }
     Ok(settled.exit)
 }
@@ -108,10 +91,7 @@ fn stop_when_interrupted() -> CancellationToken {
 fn read(body: &Body) -> Result<Bytes, Box<Failure>> {
     let (text, source) = match body {
         Body::Text(text) => (text.clone(), "the body".to_owned()),
-        Body::Stdin => (
-            limited(std::io::stdin().lock(), "stdin")?,
-            "stdin".to_owned(),
-        ),
+        Body::Stdin => (limited(std::io::stdin().lock(), "stdin")?, "stdin".to_owned()),
         Body::File(path) => (read_file(path)?, path.display().to_string()),
     };
     match serde_json::from_str::<&RawValue>(&text) {
@@ -133,9 +113,9 @@ fn limited(input: impl Read, name: &str) -> Result<String, Box<Failure>> {
     let read = input.take(BODY_BYTES_MAX + 1).read_to_string(&mut text);
     match read {
         Err(error) => Err(Failure::usage(format!("{name} cannot be read: {error}"))),
-        Ok(bytes) if bytes as u64 > BODY_BYTES_MAX => Err(Failure::usage(format!(
-            "{name} has more than {BODY_BYTES_MAX} bytes"
-        ))),
+        Ok(bytes) if bytes as u64 > BODY_BYTES_MAX => {
+            Err(Failure::usage(format!("{name} has more than {BODY_BYTES_MAX} bytes")))
+        }
         Ok(_) => Ok(text),
     }
 }

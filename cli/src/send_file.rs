@@ -63,10 +63,7 @@ pub(crate) async fn run(sender: Sender, settings: Settings) -> Result<Exit, Box<
     match unprinted {
         None => finished,
         // Nobody heard what became of those under way.
-        Some(unprinted) => Err(Box::new(Failure {
-            exit: Exit::Unknown,
-            ..*unprinted
-        })),
+        Some(unprinted) => Err(Box::new(Failure { exit: Exit::Unknown, ..*unprinted })),
     }
 }
 
@@ -130,10 +127,7 @@ impl Work<'_> {
                 Err(line) => self.not_sent(&line),
             },
             Read::Bad(place, why) => {
-                let entry = Entry {
-                    error: Some(&why),
-                    ..entry(place, None, Exit::Refused)
-                };
+                let entry = Entry { error: Some(&why), ..entry(place, None, Exit::Refused) };
                 self.report.borrow_mut().settled(&entry)
             }
             Read::Failed(why) => {
@@ -151,17 +145,12 @@ impl Work<'_> {
                 return;
             };
             let (sender, report) = (self.sender, self.report);
-            self.flights
-                .push(Box::pin(fly(sender, report, aggregate, line)));
+            self.flights.push(Box::pin(fly(sender, report, aggregate, line)));
         }
     }
 
     fn landed(&mut self, flown: Flown) -> Result<(), Box<Failure>> {
-        let Flown {
-            aggregate,
-            line,
-            settled,
-        } = flown;
+        let Flown { aggregate, line, settled } = flown;
         self.tell(&line, &settled)?;
         if matches!(settled.ending, Ending::Stored(_) | Ending::Refused(_))
             && settled.exit != Exit::Unknown
@@ -205,10 +194,7 @@ impl Work<'_> {
 
     fn not_sent(&self, line: &Line) -> Result<(), Box<Failure>> {
         let error = "not sent: a command before it to the same aggregate has no outcome";
-        let entry = Entry {
-            error: Some(error),
-            ..of_line(line, Exit::NotAccepted)
-        };
+        let entry = Entry { error: Some(error), ..of_line(line, Exit::NotAccepted) };
         self.report.borrow_mut().settled(&entry)
     }
 }
@@ -216,11 +202,7 @@ impl Work<'_> {
 async fn fly(sender: &Sender, report: &RefCell<Report>, aggregate: Aggregate, line: Line) -> Flown {
     let tell = |retry: &Retry<'_>| report.borrow_mut().retried(line.place.number, retry.why);
     let settled = sender.send(&line.command, tell).await;
-    Flown {
-        aggregate,
-        line,
-        settled,
-    }
+    Flown { aggregate, line, settled }
 }
 
 fn of_line(line: &Line, exit: Exit) -> Entry<'_> {

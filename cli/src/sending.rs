@@ -118,12 +118,7 @@ impl Sender {
                 return Settled::new(Ending::Open(why), doubt, attempts);
             };
             let attempts_max = self.policy.attempts_max;
-            tell(&Retry {
-                attempt: attempts + 1,
-                attempts_max,
-                pause,
-                why: &why.text,
-            });
+            tell(&Retry { attempt: attempts + 1, attempts_max, pause, why: &why.text });
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.stop.cancelled() => {}
@@ -155,9 +150,7 @@ impl Sender {
         segments.extend(command.id.as_deref());
         segments.push(&command.command);
         if segments.iter().any(|segment| segment.is_empty()) {
-            return Err(Problem::ours(
-                "type, id and command are not empty".to_owned(),
-            ));
+            return Err(Problem::ours("type, id and command are not empty".to_owned()));
         }
         Ok(Call {
             method: Method::POST,
@@ -184,11 +177,7 @@ impl Settled {
             Ending::Refused(_) => Exit::Refused,
             Ending::Open(_) | Ending::Interrupted => Exit::NotAccepted,
         };
-        Self {
-            exit,
-            ending,
-            attempts,
-        }
+        Self { exit, ending, attempts }
     }
 
     /// Why there is no outcome, in one line.
@@ -229,27 +218,16 @@ impl Settled {
     pub(crate) fn failure(&self, command: &Command) -> Box<Failure> {
         let problem = self.problem();
         let mut hints = Vec::new();
-        if let Ending::Open(Why {
-            advice: Some(advice),
-            ..
-        }) = &self.ending
-        {
+        if let Ending::Open(Why { advice: Some(advice), .. }) = &self.ending {
             hints.push(advice.clone());
         }
         hints.extend(problem.and_then(Problem::violations));
         hints.extend(self.what_next(command));
         let raw = problem.and_then(|problem| problem.raw.clone());
         let failure = Failure::new(self.exit, self.line()).problem(raw);
-        let failure = if self.attempts > 0 {
-            failure.request_id(&command.request_id)
-        } else {
-            failure
-        };
-        if hints.is_empty() {
-            failure
-        } else {
-            failure.hint(hints.join("\n"))
-        }
+        let failure =
+            if self.attempts > 0 { failure.request_id(&command.request_id) } else { failure };
+        if hints.is_empty() { failure } else { failure.hint(hints.join("\n")) }
     }
 
     fn what_next(&self, command: &Command) -> Option<String> {

@@ -61,10 +61,7 @@ pub(crate) fn print(answer: &Answer, only: Option<&str>, json: bool) -> Result<E
     let mut found = only.is_none();
     for document in list.types {
         let kind: Type = serde_json::from_str(document.get()).map_err(|error| {
-            Failure::new(
-                Exit::Unknown,
-                format!("a type cannot be understood: {error}"),
-            )
+            Failure::new(Exit::Unknown, format!("a type cannot be understood: {error}"))
         })?;
         if only.is_some_and(|only| only != kind.name) {
             continue;
@@ -83,10 +80,7 @@ pub(crate) fn print(answer: &Answer, only: Option<&str>, json: bool) -> Result<E
         return Err(Failure::usage(text).hint("`ordain types` lists them"));
     }
     if !json {
-        output::print(&output::table(
-            ["TYPE", "COMMAND", "CREATES", "BODY"],
-            &rows,
-        ))?;
+        output::print(&output::table(["TYPE", "COMMAND", "CREATES", "BODY"], &rows))?;
     }
     Ok(Exit::Success)
 }
@@ -103,12 +97,7 @@ fn row(name: &str, command: &Command) -> [String; 4] {
         })
         .collect();
     let creates = if command.creates { "yes" } else { "" };
-    let cells = [
-        name,
-        &command.command,
-        creates,
-        &format!("{{{}}}", members.join(", ")),
-    ];
+    let cells = [name, &command.command, creates, &format!("{{{}}}", members.join(", "))];
     cells.map(|cell| printable(cell).into_owned())
 }
 

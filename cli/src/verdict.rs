@@ -64,10 +64,7 @@ impl Verdict {
         match Stored::read(&answer.body, replayed(answer)) {
             Some(stored) => Self::Stored(Box::new(stored)),
             None => Self::Unknown(Why {
-                text: format!(
-                    "{} without an outcome: is this an ordain server?",
-                    answer.status
-                ),
+                text: format!("{} without an outcome: is this an ordain server?", answer.status),
                 again: false,
                 wait: AskedWait::NONE,
                 problem: None,
@@ -80,10 +77,7 @@ impl Verdict {
     /// outcome document is an outcome.
     fn of_refusal(answer: &Answer) -> Self {
         let problem = Problem::of(answer);
-        let stored = problem
-            .result
-            .as_ref()
-            .filter(|_| problem.code.as_deref() != Some(REUSED));
+        let stored = problem.result.as_ref().filter(|_| problem.code.as_deref() != Some(REUSED));
         if let Some(stored) = stored.and_then(|text| Stored::read(text.get(), replayed(answer))) {
             return Self::Stored(Box::new(stored));
         }

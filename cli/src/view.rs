@@ -36,11 +36,7 @@ struct Page<'a> {
 /// There is nothing to print, and why.
 pub(crate) async fn run(arguments: &ViewArguments, json: bool) -> Result<Exit, Box<Failure>> {
     let client = Client::new(&arguments.server.server)?;
-    let list = List {
-        client,
-        arguments,
-        json,
-    };
+    let list = List { client, arguments, json };
     match &arguments.key {
         Some(key) if !arguments.prefix => list.row(key).await,
         prefix => list.rows(prefix.as_deref()).await,
@@ -55,9 +51,7 @@ struct List<'a> {
 
 impl List<'_> {
     async fn row(&self, key: &str) -> Result<Exit, Box<Failure>> {
-        let answer = self
-            .ask(client::path(&["views", &self.arguments.view, key]), &[])
-            .await?;
+        let answer = self.ask(client::path(&["views", &self.arguments.view, key]), &[]).await?;
         if self.json {
             print_raw(&answer)?;
             return Ok(Exit::Success);
@@ -81,8 +75,7 @@ impl List<'_> {
             query.extend(after.as_deref().map(|after| ("after", after)));
             let answer = self.ask(path.clone(), &query).await?;
             let mut page: Page<'_> = understood(&answer)?;
-            page.rows
-                .truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            page.rows.truncate(usize::try_from(left).unwrap_or(usize::MAX));
             self.print(&page, heading)?;
             heading = false;
             left = left.saturating_sub(page.rows.len() as u64);
@@ -99,16 +92,9 @@ impl List<'_> {
         if let Some(receipt) = &self.arguments.receipt {
             query.extend([("receipt", receipt.as_str()), ("wait", seconds.as_str())]);
         }
-        let wait = if self.arguments.receipt.is_some() {
-            self.arguments.wait
-        } else {
-            Duration::ZERO
-        };
-        there(
-            self.client
-                .get(client::with_query(path, &query), wait)
-                .await?,
-        )
+        let wait =
+            if self.arguments.receipt.is_some() { self.arguments.wait } else { Duration::ZERO };
+        there(self.client.get(client::with_query(path, &query), wait).await?)
     }
 
     fn print(&self, page: &Page<'_>, heading: bool) -> Result<(), Box<Failure>> {
@@ -121,10 +107,7 @@ impl List<'_> {
         let mut cells = Vec::with_capacity(page.rows.len());
         for row in &page.rows {
             let row: Row<'_> = serde_json::from_str(row.get()).map_err(|error| {
-                Failure::new(
-                    Exit::Unknown,
-                    format!("a row cannot be understood: {error}"),
-                )
+                Failure::new(Exit::Unknown, format!("a row cannot be understood: {error}"))
             })?;
             let key = printable(&row.key).into_owned();
             cells.push([key, row.sequence.to_string(), json_text::compact(row.row)]);

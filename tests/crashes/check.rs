@@ -109,10 +109,8 @@ async fn view_equals_state(
     } else {
         ("job-requests", id.to_owned())
     };
-    let row = client
-        .get(&format!("/v1/views/{view}/{key}?receipt={newest}&wait=20"))
-        .await
-        .unwrap();
+    let row =
+        client.get(&format!("/v1/views/{view}/{key}?receipt={newest}&wait=20")).await.unwrap();
     assert_eq!(row.status, 200, "{aggregate}: {}", row.body);
     assert_eq!(row.at("/sequence"), state["sequence"], "{aggregate}");
     let row = row.at("/row");

@@ -114,10 +114,8 @@ impl Load {
     /// Waits until so many more answers are written down.
     pub(crate) async fn progress(&self, answers: usize) {
         let wanted = self.history.count() + answers;
-        ordain_tests::until("answers", || async {
-            (self.history.count() >= wanted).then_some(())
-        })
-        .await;
+        ordain_tests::until("answers", || async { (self.history.count() >= wanted).then_some(()) })
+            .await;
     }
 
     /// Lets every client finish what it has begun; then nothing is unknown.
@@ -172,6 +170,7 @@ impl LoadClient {
         let name = format!("{}-{round}", self.name);
         let account = format!("/v1/account/a{}", (self.number * 7 + round) % ACCOUNTS);
         let job = format!("/v1/job-request/{name}");
+        let unwanted = format!("/v1/job-request/{name}-unwanted");
         let amount = round % 5 + 1;
         let create = r#"{"cleaners":["ann","bob"],"tasks":[{"id":"t","name":"sweep"}]}"#;
         let ask = |path: &str, request: &str, body: String| {
@@ -180,11 +179,22 @@ impl LoadClient {
         vec![
             ask(&format!("{account}/open"), "open", "{}".to_owned()),
             ask(&format!("{account}/deposit"), "deposit", format!(r#"{{"amount":{amount}}}"#)),
-            ask(&format!("{account}/withdraw"), "withdraw", format!(r#"{{"amount":{}}}"#, amount + 2)),
+            ask(
+                &format!("{account}/withdraw"),
+                "withdraw",
+                format!(r#"{{"amount":{}}}"#, amount + 2),
+            ),
             ask(&format!("{job}/create"), "create", create.to_owned()),
             ask(&format!("{job}/accept"), "ann", r#"{"cleanerId":"ann"}"#.to_owned()),
             ask(&format!("{job}/accept"), "bob", r#"{"cleanerId":"bob"}"#.to_owned()),
             ask(&format!("{job}/start"), "start", "{}".to_owned()),
+            ask(
+                &format!("{unwanted}/create"),
+                "create",
+                r#"{"cleaners":["ann"],"tasks":[]}"#.to_owned(),
+            ),
+            // Two events in one commit.
+            ask(&format!("{unwanted}/decline"), "decline", r#"{"cleanerId":"ann"}"#.to_owned()),
         ]
     }
 

@@ -67,7 +67,8 @@ async fn a_refusal_is_told_with_its_code_and_its_outcome() {
     let bob = client.send("/v1/job-request/j/accept", "b", r#"{"cleanerId":"bob"}"#).await.unwrap();
     assert_eq!((bob.status, bob.at("/code")), (409, "JOB_ALREADY_ACCEPTED".into()));
     assert_eq!(bob.at("/result/outcome"), "FAIL");
-    let again = client.send("/v1/job-request/j/accept", "b", r#"{"cleanerId":"bob"}"#).await.unwrap();
+    let again =
+        client.send("/v1/job-request/j/accept", "b", r#"{"cleanerId":"bob"}"#).await.unwrap();
     assert_eq!(again.body, bob.body);
     let receipt = ann.at("/receipt");
     let path = format!("/v1/views/cleaner-jobs/ann/j?receipt={}", receipt.as_str().unwrap());

@@ -36,8 +36,7 @@ async fn more_partitions_same_promises() {
 #[tokio::test(flavor = "multi_thread")]
 async fn never_late() {
     let directory = tempfile::tempdir().unwrap();
-    let options =
-        ServerOptions { failpoints: "C4=1*sleep(1000)".to_owned(), ..partitions(1) };
+    let options = ServerOptions { failpoints: "C4=1*sleep(1000)".to_owned(), ..partitions(1) };
     let server = Server::start(directory.path(), &options).await;
     let client = server.client();
     let soon = std::time::SystemTime::now() + std::time::Duration::from_millis(400);
@@ -64,8 +63,7 @@ async fn a_second_process_on_the_directory_is_refused_and_names_the_holder() {
 #[tokio::test(flavor = "multi_thread")]
 async fn timeout_is_honest() {
     let directory = tempfile::tempdir().unwrap();
-    let options =
-        ServerOptions { failpoints: "C4=1*sleep(2500)".to_owned(), ..partitions(1) };
+    let options = ServerOptions { failpoints: "C4=1*sleep(2500)".to_owned(), ..partitions(1) };
     let server = Server::start(directory.path(), &options).await;
     let client = server.client();
     let headers = [("idempotency-key", "r"), ("prefer", "wait=1")];

@@ -34,9 +34,8 @@ pub(crate) fn write(nodes: &Nodes, directory: &Path) -> Result<()> {
 /// Checks the image in a directory against what was told before the power went.
 pub(crate) fn check(directory: &Path, told: &Told) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let checked = runtime.block_on(async {
-        tokio::time::timeout(CHECK_MAX, check_twice(directory, told)).await
-    });
+    let checked = runtime
+        .block_on(async { tokio::time::timeout(CHECK_MAX, check_twice(directory, told)).await });
     // A home that hangs is left behind.
     runtime.shutdown_background();
     checked.context("the check hangs")?

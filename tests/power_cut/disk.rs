@@ -407,7 +407,9 @@ impl Disk {
         let written = usize::try_from(call.result.unwrap_or(0)).unwrap_or(0);
         let bytes: Arc<[u8]> = call.arguments[1].bytes()[..written].into();
         let offset = at.unwrap_or(if append { self.length(file) } else { position });
-        if at.is_none() && let Some(opened) = self.opened(call) {
+        if at.is_none()
+            && let Some(opened) = self.opened(call)
+        {
             opened.position = offset + written as u64;
         }
         self.change(call, Change::Write { file, offset, bytes });

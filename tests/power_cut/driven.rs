@@ -14,7 +14,8 @@ use ordain_embedded::{Home, Settings};
 use ordain_model::{Command, Timestamp};
 use ordain_ports::{Content, Input, Lane, Published};
 use ordain_tests::workload::{
-    self, AGGREGATES, APPENDER, APPENDERS, Answered, FILLER, GROUP, HOME_FAILED, KINDS, Line, State, Told, WRITERS,
+    self, AGGREGATES, APPENDER, APPENDERS, Answered, FILLER, GROUP, HOME_FAILED, KINDS, Line,
+    State, Told, WRITERS,
 };
 use tokio::task::JoinSet;
 
@@ -45,7 +46,8 @@ struct Driven {
 
 fn main() -> ExitCode {
     let _failpoints = fail::FailScenario::setup();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let ran = runtime.context("there is no runtime").and_then(|runtime| runtime.block_on(run()));
     match ran {
         Ok(code) => code,
@@ -92,11 +94,8 @@ async fn run() -> Result<ExitCode> {
 fn open(directory: &Path, what: &str) -> Result<Home> {
     let mut settings = workload::settings();
     if what == "space" {
-        settings = Settings {
-            free_bytes_min_commands: 8 << 20,
-            free_bytes_min: 4 << 20,
-            ..settings
-        };
+        settings =
+            Settings { free_bytes_min_commands: 8 << 20, free_bytes_min: 4 << 20, ..settings };
     }
     Ok(Home::open(directory, &settings)?)
 }

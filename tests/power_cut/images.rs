@@ -123,7 +123,8 @@ fn images_of(
     (windows, count, seed): (Vec<Window>, usize, u64),
 ) -> Report {
     let begun = Instant::now();
-    let all: usize = windows.iter().map(|window| window.cuts(0, &mut fastrand::Rng::new()).len()).sum();
+    let all: usize =
+        windows.iter().map(|window| window.cuts(0, &mut fastrand::Rng::new()).len()).sum();
     let chosen = cuts::choose(&windows, count, seed);
     let mut report = Report { syncs: windows.len(), cuts: all, ..Report::default() };
     for (window, cuts) in &chosen {

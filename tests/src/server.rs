@@ -153,4 +153,3 @@ fn keep_log(child: &mut Child, log: &Arc<Mutex<Vec<String>>>) {
         }
     });
 }
-

@@ -17,19 +17,10 @@ const ACCOUNTS: usize = 10_000;
 
 /// Builds, runs, measures, checks, prints.
 pub(crate) fn run(seconds: u64) -> anyhow::Result<()> {
-    run::cargo(&[
-        "build",
-        "--release",
-        "--package",
-        "ordain",
-        "--bin",
-        "ordain",
-    ])?;
+    run::cargo(&["build", "--release", "--package", "ordain", "--bin", "ordain"])?;
     let directory = tempfile::tempdir_in(run::root().join("target"))?;
     let mut server = Server::start(directory.path())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let measured = runtime.block_on(measure(&server.address, seconds));
     server.stop()?;
     for (connections, measured) in measured? {
@@ -73,14 +64,7 @@ struct Server {
 impl Server {
     fn start(directory: &std::path::Path) -> anyhow::Result<Self> {
         let mut child = Command::new(run::root().join("target/release/ordain"))
-            .args([
-                "dev",
-                "--json",
-                "--listen",
-                "127.0.0.1:0",
-                "--metrics",
-                "127.0.0.1:0",
-            ])
+            .args(["dev", "--json", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
             .arg("--data")
             .arg(directory.join("data"))
             .stdout(Stdio::piped())
@@ -93,9 +77,7 @@ impl Server {
             serde_json::from_str(&line).context("the server did not say where it is")?;
         let address = ready.get("address").and_then(serde_json::Value::as_str);
         let address = address.and_then(|url| url.strip_prefix("http://"));
-        let address = address
-            .context("the server did not say its address")?
-            .to_owned();
+        let address = address.context("the server did not say its address")?.to_owned();
         Ok(Self { child, address })
     }
 

@@ -30,9 +30,7 @@ pub(crate) fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> an
 pub(crate) fn run(command: &mut Command, what: &str) -> anyhow::Result<()> {
     eprintln!("xtask: {what}");
     let began = Instant::now();
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {what}"))?;
+    let status = command.status().with_context(|| format!("cannot start {what}"))?;
     let seconds = began.elapsed().as_secs();
     if !status.success() {
         bail!("{what} failed after {seconds} s: {status}");

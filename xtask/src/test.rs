@@ -8,20 +8,12 @@ use crate::{run, tools};
 pub(crate) fn run() -> anyhow::Result<()> {
     tools::ensure()?;
     run::cargo(&["fmt", "--all", "--check"])?;
-    run::cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ])?;
+    run::cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     run::cargo(&["test", "--workspace", "--no-fail-fast"])?;
     let strict = [("RUSTDOCFLAGS", "-D warnings")];
     run::cargo_with(&["doc", "--workspace", "--no-deps", "--quiet"], &strict)?;
     let mut deny = Command::new(tools::cargo_deny()?);
-    deny.args(["--offline", "check", "bans", "licenses", "sources"])
-        .current_dir(run::root());
+    deny.args(["--offline", "check", "bans", "licenses", "sources"]).current_dir(run::root());
     run::run(&mut deny, "cargo deny check bans licenses sources")
 }
 
@@ -29,18 +21,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
 pub(crate) fn power_cut(images: usize, seed: u64) -> anyhow::Result<()> {
     tools::ensure()?;
     let (images, seed) = (images.to_string(), seed.to_string());
-    let environment = [
-        ("ORDAIN_TEST_POWER_CUT_IMAGES", images.as_str()),
-        ("ORDAIN_TEST_SEED", seed.as_str()),
-    ];
-    let test = [
-        "test",
-        "--package",
-        "ordain-tests",
-        "--test",
-        "power_cut",
-        "--",
-        "--nocapture",
-    ];
+    let environment =
+        [("ORDAIN_TEST_POWER_CUT_IMAGES", images.as_str()), ("ORDAIN_TEST_SEED", seed.as_str())];
+    let test = ["test", "--package", "ordain-tests", "--test", "power_cut", "--", "--nocapture"];
     run::cargo_with(&test, &environment)
 }

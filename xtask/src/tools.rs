@@ -39,37 +39,19 @@ pub(crate) fn cargo_deny() -> anyhow::Result<PathBuf> {
 }
 
 fn answers(program: &str, argument: &str) -> bool {
-    let status = Command::new(program)
-        .arg(argument)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+    let status =
+        Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
 
 fn debian(packages: &[&str]) -> anyhow::Result<()> {
-    let install = format!(
-        "apt-get install -y --no-install-recommends {}",
-        packages.join(" ")
-    );
-    let root = Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|id| id.stdout == b"0\n");
+    let install = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
+    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
     if !root || !answers("apt-get", "--version") {
-        bail!(
-            "the tests need {}; as root, type: {install}",
-            packages.join(", ")
-        );
+        bail!("the tests need {}; as root, type: {install}", packages.join(", "));
     }
-    run::run(
-        Command::new("apt-get").arg("update").stdout(Stdio::null()),
-        "apt-get update",
-    )?;
+    run::run(Command::new("apt-get").arg("update").stdout(Stdio::null()), "apt-get update")?;
     let mut command = Command::new("sh");
-    command
-        .args(["-c", &install])
-        .stdout(Stdio::null())
-        .env("DEBIAN_FRONTEND", "noninteractive");
+    command.args(["-c", &install]).stdout(Stdio::null()).env("DEBIAN_FRONTEND", "noninteractive");
     run::run(&mut command, &install)
 }

@@ -6,9 +6,8 @@ const SECONDS_MAX: u64 = 3600;
 
 /// `5s`, `500ms`, `2m`, at most an hour.
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
-    let duration: jiff::SignedDuration = text
-        .parse()
-        .map_err(|_| "a duration is like 5s, 500ms or 2m".to_owned())?;
+    let duration: jiff::SignedDuration =
+        text.parse().map_err(|_| "a duration is like 5s, 500ms or 2m".to_owned())?;
     Duration::try_from(duration)
         .ok()
         .filter(|duration| *duration <= Duration::from_secs(SECONDS_MAX))

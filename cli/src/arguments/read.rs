@@ -149,13 +149,7 @@ These commands speak to the listener for operators, not to the one for clients."
 #[command(after_long_help = DEAD_LETTERS_HELP)]
 pub(crate) struct DeadLettersArguments {
     /// The address of the listener for operators
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "ORDAIN_ADMIN",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, value_name = "URL", env = "ORDAIN_ADMIN", hide_env_values = true)]
     #[arg(default_value = "http://127.0.0.1:7401")]
     pub(crate) admin: String,
     #[command(subcommand)]

@@ -53,11 +53,7 @@ Of a file: 3 if any command is unknown, else 4, 2, 1 or 0, the first there is.";
 #[command(after_help = "Examples and exit codes: `ordain send --help`.")]
 pub(crate) struct SendArguments {
     /// The aggregate's type
-    #[arg(
-        value_name = "TYPE",
-        required_unless_present = "file",
-        conflicts_with = "file"
-    )]
+    #[arg(value_name = "TYPE", required_unless_present = "file", conflicts_with = "file")]
     first: Option<String>,
 
     /// The aggregate's id; left out with --create
@@ -107,12 +103,7 @@ pub(crate) struct SendArguments {
     in_flight: Option<u16>,
 
     /// What request ids are made from, instead of the file's name
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "file",
-        help_heading = "A file of commands"
-    )]
+    #[arg(long, value_name = "NAME", requires = "file", help_heading = "A file of commands")]
     pub(crate) batch: Option<String>,
 
     #[command(flatten)]
@@ -123,18 +114,9 @@ pub(crate) struct SendArguments {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Target {
     /// One command; without an id it creates.
-    One {
-        aggregate_type: String,
-        id: Option<String>,
-        command: String,
-        body: Body,
-    },
+    One { aggregate_type: String, id: Option<String>, command: String, body: Body },
     /// The commands of a file, or of stdin, under the batch's name.
-    File {
-        path: Option<PathBuf>,
-        batch: String,
-        in_flight_max: usize,
-    },
+    File { path: Option<PathBuf>, batch: String, in_flight_max: usize },
 }
 
 /// Where a command's body comes from.
@@ -163,18 +145,12 @@ impl SendArguments {
                 Err(Failure::usage(format!("one argument too many: {extra}"))
                     .hint("with --create there is no ID: ordain send TYPE COMMAND --create [JSON]"))
             }
-            [Some(aggregate_type), Some(command), body, None] if self.create => Ok(Target::One {
-                aggregate_type,
-                id: None,
-                command,
-                body: Body::of(body),
-            }),
-            [Some(aggregate_type), Some(id), Some(command), body] => Ok(Target::One {
-                aggregate_type,
-                id: Some(id),
-                command,
-                body: Body::of(body),
-            }),
+            [Some(aggregate_type), Some(command), body, None] if self.create => {
+                Ok(Target::One { aggregate_type, id: None, command, body: Body::of(body) })
+            }
+            [Some(aggregate_type), Some(id), Some(command), body] => {
+                Ok(Target::One { aggregate_type, id: Some(id), command, body: Body::of(body) })
+            }
             _ => Err(Failure::usage("a command needs TYPE, ID and COMMAND")
                 .hint("see `ordain send --help`")),
         }

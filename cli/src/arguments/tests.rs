@@ -43,9 +43,7 @@ fn words(line: &str) -> Vec<String> {
 
 fn examples(help: &str) -> Vec<String> {
     let joined = help.replace("\\\n", " ");
-    let lines = joined
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("$ "));
+    let lines = joined.lines().filter_map(|line| line.trim().strip_prefix("$ "));
     lines
         .map(|line| {
             let at = line.find("ordain").expect("an example runs ordain");
@@ -70,14 +68,8 @@ fn every_example_in_the_help_parses() {
                 Err(error) => panic!("{path}: {example}\n{error}"),
             };
             if let Command::Client(ClientCommand::Send(send)) = arguments.command {
-                let target = send
-                    .target()
-                    .unwrap_or_else(|why| panic!("{example}: {why:?}"));
-                if let Target::One {
-                    body: Body::Text(text),
-                    ..
-                } = target
-                {
+                let target = send.target().unwrap_or_else(|why| panic!("{example}: {why:?}"));
+                if let Target::One { body: Body::Text(text), .. } = target {
                     serde_json::from_str::<serde_json::Value>(&text).expect(&example);
                 }
             }
@@ -91,11 +83,7 @@ fn every_example_in_the_help_parses() {
 fn every_command_has_an_example() {
     for command in Arguments::command().get_subcommands() {
         let help = command.clone().render_long_help().to_string();
-        assert!(
-            !examples(&help).is_empty(),
-            "{} has none",
-            command.get_name()
-        );
+        assert!(!examples(&help).is_empty(), "{} has none", command.get_name());
     }
 }
 
@@ -126,26 +114,11 @@ fn send_means_one_of_three_things() {
     };
     let text = |text: &str| Body::Text(text.to_owned());
     assert_eq!(target("ordain send t i c"), Ok(one(Some("i"), text("{}"))));
-    assert_eq!(
-        target("ordain send t i c '[1]'"),
-        Ok(one(Some("i"), text("[1]")))
-    );
-    assert_eq!(
-        target("ordain send t i c -"),
-        Ok(one(Some("i"), Body::Stdin))
-    );
-    assert_eq!(
-        target("ordain send t i c @f"),
-        Ok(one(Some("i"), Body::File("f".into())))
-    );
-    assert_eq!(
-        target("ordain send t c --create"),
-        Ok(one(None, text("{}")))
-    );
-    assert_eq!(
-        target("ordain send --create t c '{}'"),
-        Ok(one(None, text("{}")))
-    );
+    assert_eq!(target("ordain send t i c '[1]'"), Ok(one(Some("i"), text("[1]"))));
+    assert_eq!(target("ordain send t i c -"), Ok(one(Some("i"), Body::Stdin)));
+    assert_eq!(target("ordain send t i c @f"), Ok(one(Some("i"), Body::File("f".into()))));
+    assert_eq!(target("ordain send t c --create"), Ok(one(None, text("{}"))));
+    assert_eq!(target("ordain send --create t c '{}'"), Ok(one(None, text("{}"))));
     assert_eq!(
         target("ordain send --file a/b.ndjson"),
         Ok(Target::File {
@@ -156,11 +129,7 @@ fn send_means_one_of_three_things() {
     );
     assert_eq!(
         target("ordain send --file - --batch march --in-flight 2"),
-        Ok(Target::File {
-            path: None,
-            batch: "march".to_owned(),
-            in_flight_max: 2
-        })
+        Ok(Target::File { path: None, batch: "march".to_owned(), in_flight_max: 2 })
     );
 }
 
@@ -189,14 +158,7 @@ fn what_send_cannot_mean_is_refused() {
 
 #[test]
 fn json_goes_anywhere() {
-    for line in [
-        "ordain --json types",
-        "ordain types --json",
-        "ordain deadletters list --json",
-    ] {
-        assert!(
-            Arguments::try_parse_from(words(line)).expect(line).json,
-            "{line}"
-        );
+    for line in ["ordain --json types", "ordain types --json", "ordain deadletters list --json"] {
+        assert!(Arguments::try_parse_from(words(line)).expect(line).json, "{line}");
     }
 }

@@ -67,10 +67,7 @@ impl Input {
     /// The file cannot be opened.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Box<Failure>> {
         let Some(path) = path else {
-            return Ok(Self {
-                reader: Box::new(BufReader::new(io::stdin())),
-                bytes: None,
-            });
+            return Ok(Self { reader: Box::new(BufReader::new(io::stdin())), bytes: None });
         };
         let file = File::open(path).map_err(|error| {
             Failure::usage(format!("{} cannot be read: {error}", path.display()))
@@ -120,11 +117,7 @@ impl Reading {
         let Some((text, bytes)) = self.text()? else {
             return Ok(None);
         };
-        let place = Place {
-            index: self.index,
-            number: self.number,
-            bytes,
-        };
+        let place = Place { index: self.index, number: self.number, bytes };
         self.index += 1;
         let understood = match &text {
             Some(text) => understand(text, &mut self.ids),
@@ -133,11 +126,7 @@ impl Reading {
         Ok(Some(match understood {
             Ok(command) => {
                 let held = self.hold(place.bytes)?;
-                Read::Line(Line {
-                    place,
-                    command,
-                    _held: held,
-                })
+                Read::Line(Line { place, command, _held: held })
             }
             Err(why) => Read::Bad(place, why),
         }))
@@ -166,9 +155,7 @@ impl Reading {
     }
 
     fn hold(&self, bytes: u64) -> io::Result<OwnedSemaphorePermit> {
-        let bytes = u32::try_from(bytes)
-            .unwrap_or(LINE_BYTES_MAX)
-            .min(LINE_BYTES_MAX);
+        let bytes = u32::try_from(bytes).unwrap_or(LINE_BYTES_MAX).min(LINE_BYTES_MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(bytes + LINE_BYTES_EXTRA);
         self.runtime.block_on(room).map_err(io::Error::other)
     }

@@ -33,11 +33,7 @@ impl Aggregate {
 
 impl<T> Order<T> {
     pub(super) fn new() -> Self {
-        Self {
-            ready: VecDeque::new(),
-            behind: HashMap::new(),
-            closed: HashSet::new(),
-        }
+        Self { ready: VecDeque::new(), behind: HashMap::new(), closed: HashSet::new() }
     }
 
     /// Takes the next one of the file; gives it back when it must not be sent.
@@ -97,9 +93,7 @@ mod tests {
     }
 
     fn taken(order: &mut Order<u32>) -> Vec<u32> {
-        std::iter::from_fn(|| order.take())
-            .map(|(_, item)| item)
-            .collect()
+        std::iter::from_fn(|| order.take()).map(|(_, item)| item).collect()
     }
 
     #[test]

@@ -62,10 +62,7 @@ pub(super) struct Entry<'a> {
     pub(super) words: String,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes every field by reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes every field by reference")]
 fn number<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u8(exit.number())
 }
@@ -130,9 +127,7 @@ impl Report {
         let lately = |told: Instant| told.elapsed() < Duration::from_secs(1);
         if !self.retry_told.is_some_and(lately) {
             self.retry_told = Some(Instant::now());
-            self.say(&format!(
-                "line {line} is tried again with the same request id: {why}"
-            ));
+            self.say(&format!("line {line} is tried again with the same request id: {why}"));
         }
     }
 
@@ -154,9 +149,7 @@ impl Report {
         }
         if self.failures_told > TOLD_MAX {
             let more = self.failures_told - TOLD_MAX;
-            output::say(&format!(
-                "{more} more are not SUCCESS; --json tells of each"
-            ));
+            output::say(&format!("{more} more are not SUCCESS; --json tells of each"));
         }
         let summary = self.summary();
         if self.json {
@@ -174,10 +167,7 @@ impl Report {
         self.failures_told += 1;
         if self.failures_told <= TOLD_MAX {
             let what = entry.error.unwrap_or(&entry.words);
-            let id = entry
-                .request_id
-                .map(|id| format!(" (request id {id})"))
-                .unwrap_or_default();
+            let id = entry.request_id.map(|id| format!(" (request id {id})")).unwrap_or_default();
             self.say(&format!("line {}: {what}{id}", entry.line));
         }
     }
@@ -193,27 +183,15 @@ impl Report {
 
     fn line(&self) -> String {
         let without = self.done() - self.counts[0];
-        format!(
-            "{} done, {without} not SUCCESS, {:.0}/s",
-            self.done(),
-            self.per_second()
-        )
+        format!("{} done, {without} not SUCCESS, {:.0}/s", self.done(), self.per_second())
     }
 
     fn summary(&self) -> String {
         let seconds = self.started.elapsed().as_secs_f64();
-        let noun = if self.done() == 1 {
-            "command"
-        } else {
-            "commands"
-        };
+        let noun = if self.done() == 1 { "command" } else { "commands" };
         let rate = self.per_second();
         let mut text = format!("{} {noun} in {seconds:.1}s ({rate:.0}/s)", self.done());
-        for ((_, name), count) in ORDER
-            .iter()
-            .zip(self.counts)
-            .filter(|(_, count)| *count > 0)
-        {
+        for ((_, name), count) in ORDER.iter().zip(self.counts).filter(|(_, count)| *count > 0) {
             text.push_str(&format!("\n  {name:<14}{count:>8}"));
         }
         text
@@ -222,10 +200,7 @@ impl Report {
 
 fn bar(bytes: Option<u64>) -> ProgressBar {
     let (bar, template) = match bytes {
-        Some(bytes) => (
-            ProgressBar::new(bytes),
-            "{bar:20} {percent:>3}%  {msg}  {eta} left",
-        ),
+        Some(bytes) => (ProgressBar::new(bytes), "{bar:20} {percent:>3}%  {msg}  {eta} left"),
         None => (ProgressBar::new_spinner(), "{spinner} {msg}"),
     };
     bar.set_draw_target(indicatif::ProgressDrawTarget::stderr_with_hz(

@@ -22,11 +22,7 @@ pub(crate) struct RequestIds {
 
 impl RequestIds {
     pub(crate) fn of_batch(name: &str) -> Self {
-        Self {
-            batch: name.to_owned(),
-            once: HashSet::new(),
-            repeated: HashMap::new(),
-        }
+        Self { batch: name.to_owned(), once: HashSet::new(), repeated: HashMap::new() }
     }
 
     /// The request id of the next line.
@@ -85,9 +81,6 @@ mod tests {
 
     #[test]
     fn an_id_depends_on_nothing_but_equal_lines_before() {
-        assert_eq!(
-            ids("march", &["x", "a", "y", "a"])[3],
-            ids("march", &["a", "a"])[1]
-        );
+        assert_eq!(ids("march", &["x", "a", "y", "a"])[3], ids("march", &["a", "a"])[1]);
     }
 }

@@ -85,9 +85,6 @@ fn an_answer_that_is_no_outcome_is_not_believed() {
 #[test]
 fn only_a_connection_that_never_was_is_certain() {
     let end = |broken| name(&Verdict::of(&Err(broken)));
-    assert_eq!(
-        end(Broken::NotReached("refused".to_owned())),
-        "not accepted, again"
-    );
+    assert_eq!(end(Broken::NotReached("refused".to_owned())), "not accepted, again");
     assert_eq!(end(Broken::NoAnswer("reset".to_owned())), "unknown, again");
 }

@@ -18,10 +18,7 @@ pub(crate) struct Run {
 impl Run {
     /// The lines of stdout as JSON.
     pub(crate) fn documents(&self) -> Vec<serde_json::Value> {
-        self.out
-            .lines()
-            .map(|line| serde_json::from_str(line).expect(line))
-            .collect()
+        self.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 }
 
@@ -62,11 +59,7 @@ pub(crate) fn end(child: Child) -> Run {
         signal(id, "KILL");
         panic!("the process did not end");
     };
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = output.unwrap();
+    let Output { status, stdout, stderr } = output.unwrap();
     let run = Run {
         code: status.code().unwrap_or(-1),
         out: String::from_utf8(stdout).unwrap(),
@@ -78,8 +71,6 @@ pub(crate) fn end(child: Child) -> Run {
 
 /// Sends a signal to a process that this test started.
 pub(crate) fn signal(id: u32, name: &str) {
-    let sent = Command::new("kill")
-        .args([&format!("-{name}"), &id.to_string()])
-        .status();
+    let sent = Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status();
     assert!(sent.unwrap().success());
 }

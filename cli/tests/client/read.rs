@@ -15,11 +15,7 @@ fn events(from: u64, to: u64, next: bool) -> String {
         )
     };
     let events: Vec<_> = (from..=to).map(one).collect();
-    let next = if next {
-        format!(r#","next":{}"#, to + 1)
-    } else {
-        String::new()
-    };
+    let next = if next { format!(r#","next":{}"#, to + 1) } else { String::new() };
     format!(r#"{{"events":[{}]{next}}}"#, events.join(","))
 }
 
@@ -35,21 +31,10 @@ fn sequence(line: &str) -> u64 {
 #[test]
 fn an_outcome_is_looked_up() {
     let server = Server::start(|_, _| answer(200, OUTCOME));
-    let found = run(
-        &server.url(),
-        &["outcome", "account", "a", "r", "--wait", "7s"],
-    );
+    let found = run(&server.url(), &["outcome", "account", "a", "r", "--wait", "7s"]);
     assert_eq!(found.code, 1);
-    assert!(
-        found
-            .out
-            .starts_with("FAIL INSUFFICIENT_FUNDS  withdraw account/a\n"),
-        "{found:?}"
-    );
-    assert_eq!(
-        server.requests()[0].line(),
-        "GET /v1/account/a/requests/r?wait=7"
-    );
+    assert!(found.out.starts_with("FAIL INSUFFICIENT_FUNDS  withdraw account/a\n"), "{found:?}");
+    assert_eq!(server.requests()[0].line(), "GET /v1/account/a/requests/r?wait=7");
     let json = run(&server.url(), &["outcome", "account", "a", "r", "--json"]);
     assert_eq!((json.code, json.out.trim()), (1, OUTCOME));
 }
@@ -59,9 +44,7 @@ fn an_outcome_that_is_not_there_has_its_exit_code() {
     let pending = r#"{"requestId":"r","state":"PENDING","behind":{"records":12,"ms":340}}"#;
     type Script = fn(&str) -> Reply;
     let table: [(i32, &str, Script); 5] = [
-        (3, "12 records and 340 ms behind", |pending| {
-            answer(202, pending)
-        }),
+        (3, "12 records and 340 ms behind", |pending| answer(202, pending)),
         (4, "UNKNOWN", |_| problem(404, "UNKNOWN")),
         (2, "UNKNOWN_TYPE", |_| problem(404, "UNKNOWN_TYPE")),
         (3, "UNAVAILABLE", |_| problem(503, "UNAVAILABLE")),
@@ -71,10 +54,7 @@ fn an_outcome_that_is_not_there_has_its_exit_code() {
         let server = Server::start(move |_, _| script(pending));
         let run = run(&server.url(), &["outcome", "account", "a", "r"]);
         assert_eq!(run.code, code, "{run:?}");
-        assert!(
-            format!("{}{}", run.out, run.err).contains(said),
-            "{said}: {run:?}"
-        );
+        assert!(format!("{}{}", run.out, run.err).contains(said), "{said}: {run:?}");
     }
 }
 
@@ -121,13 +101,7 @@ fn a_gap_in_the_events_is_never_printed_over() {
 fn growing(begin: u64) -> impl Fn(usize, &Request) -> Reply + Send + Sync {
     let last = Mutex::new(begin);
     move |before, request| {
-        let from: u64 = request
-            .path
-            .rsplit_once("from=")
-            .unwrap()
-            .1
-            .parse()
-            .unwrap();
+        let from: u64 = request.path.rsplit_once("from=").unwrap().1.parse().unwrap();
         let mut last = last.lock().unwrap();
         match before % 5 {
             1 => return problem(503, "UNAVAILABLE"),
@@ -173,18 +147,10 @@ fn following_waits_for_an_aggregate_that_is_not_there_yet() {
 #[test]
 fn a_reader_that_has_enough_ends_it_quietly() {
     let server = Server::start(|_, request| {
-        let from: u64 = request
-            .path
-            .rsplit_once("from=")
-            .unwrap()
-            .1
-            .parse()
-            .unwrap();
+        let from: u64 = request.path.rsplit_once("from=").unwrap().1.parse().unwrap();
         answer(200, events(from, from + 99, true))
     });
-    let mut child = ordain(&server.url(), &["events", "account", "a"])
-        .spawn()
-        .unwrap();
+    let mut child = ordain(&server.url(), &["events", "account", "a"]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert_eq!(sequence(&lines.next().unwrap().unwrap()), 1);
     drop(lines);
@@ -196,15 +162,7 @@ fn a_reader_that_has_enough_ends_it_quietly() {
 fn a_row_of_a_view_is_printed() {
     let body = r#"{"view":"cleaner-jobs","key":"ann/7","sequence":3,"row":{"status":"offered"}}"#;
     let server = Server::start(move |_, _| answer(200, body));
-    let arguments = [
-        "view",
-        "cleaner-jobs",
-        "ann/7",
-        "--receipt",
-        "e+/",
-        "--wait",
-        "3s",
-    ];
+    let arguments = ["view", "cleaner-jobs", "ann/7", "--receipt", "e+/", "--wait", "3s"];
     let plain = run(&server.url(), &arguments);
     assert_eq!(plain.out, "ann/7  sequence 3\n{\"status\": \"offered\"}\n");
     let asked = "GET /v1/views/cleaner-jobs/ann%2F7?receipt=e%2B%2F&wait=3";
@@ -224,10 +182,7 @@ fn rows_of_a_view_are_listed_page_by_page() {
         0 => page(["p1", "p2"], r#","next":"p2""#),
         _ => page(["p3", "p4"], r#","next":"p4""#),
     });
-    let plain = run(
-        &server.url(),
-        &["view", "v", "p", "--prefix", "--limit", "4"],
-    );
+    let plain = run(&server.url(), &["view", "v", "p", "--prefix", "--limit", "4"]);
     let expected = "\
 KEY  SEQUENCE  ROW
 p1   1         {\"funds\": 5}
@@ -237,10 +192,8 @@ p4   1         {\"funds\": 5}
 ";
     assert_eq!((plain.code, plain.out.as_str()), (0, expected));
     let asked: Vec<_> = server.requests().iter().map(Request::line).collect();
-    let expected = [
-        "GET /v1/views/v?limit=4&prefix=p",
-        "GET /v1/views/v?limit=2&prefix=p&after=p2",
-    ];
+    let expected =
+        ["GET /v1/views/v?limit=4&prefix=p", "GET /v1/views/v?limit=2&prefix=p&after=p2"];
     assert_eq!(asked, expected);
     let json = run(&server.url(), &["view", "v", "--limit", "3", "--json"]);
     assert_eq!(json.documents().len(), 3);
@@ -249,15 +202,9 @@ p4   1         {\"funds\": 5}
 #[test]
 fn a_view_that_has_not_got_so_far_is_no_answer() {
     let server = Server::start(|_, _| problem(504, "VIEW_BEHIND"));
-    assert_eq!(
-        run(&server.url(), &["view", "v", "k", "--receipt", "e"]).code,
-        3
-    );
+    assert_eq!(run(&server.url(), &["view", "v", "k", "--receipt", "e"]).code, 3);
     let server = Server::start(|_, _| problem(400, "RECEIPT_IGNORED"));
-    assert_eq!(
-        run(&server.url(), &["view", "v", "k", "--receipt", "e"]).code,
-        2
-    );
+    assert_eq!(run(&server.url(), &["view", "v", "k", "--receipt", "e"]).code, 2);
 }
 
 const TYPES: &str = r#"{"types":[{"type":"account","foldVersion":1,"commands":[{"command":"open","creates":true,"schema":{"type":"object"}},{"command":"deposit","creates":false,"schema":{"properties":{"amount":{},"memo":{}},"required":["amount"]}}],"events":[]},{"type":"job-request","commands":[]}]}"#;
@@ -302,21 +249,11 @@ requests:0:17  2026-01-01T00:00:00  RULE_CRASHED  deposit account/a  1
 ";
     assert_eq!(dead(&["list"]).out, expected);
     assert_eq!(dead(&["list", "--json"]).documents().len(), 2);
-    assert!(
-        dead(&["show", "requests:0:17"])
-            .out
-            .contains("\"why\": \"it crashed\"")
-    );
-    assert_eq!(
-        dead(&["show", "requests:0:17", "--json"]).out.trim(),
-        LETTER
-    );
+    assert!(dead(&["show", "requests:0:17"]).out.contains("\"why\": \"it crashed\""));
+    assert_eq!(dead(&["show", "requests:0:17", "--json"]).out.trim(), LETTER);
     let again = dead(&["retry", "requests:0:17"]);
     assert_eq!(again.code, 1);
-    assert!(
-        again.out.starts_with("FAIL INSUFFICIENT_FUNDS"),
-        "{again:?}"
-    );
+    assert!(again.out.starts_with("FAIL INSUFFICIENT_FUNDS"), "{again:?}");
     assert_eq!(dead(&["show", "requests:0:1"]).code, 2);
 }
 
@@ -342,18 +279,10 @@ fn a_server_that_is_not_there_is_said_to_be_started() {
     ] {
         let run = run(&url, arguments);
         assert_eq!((run.code, run.out.as_str()), (3, ""), "{arguments:?}");
-        assert!(
-            run.err.contains("`ordain dev`"),
-            "{arguments:?}: {}",
-            run.err
-        );
+        assert!(run.err.contains("`ordain dev`"), "{arguments:?}: {}", run.err);
     }
     let run = run(&url, &["deadletters", "list"]);
-    assert!(
-        run.err.contains("--admin URL or ORDAIN_ADMIN"),
-        "{}",
-        run.err
-    );
+    assert!(run.err.contains("--admin URL or ORDAIN_ADMIN"), "{}", run.err);
 }
 
 #[test]

@@ -13,11 +13,7 @@ fn deposit(server: &Server, more: &[&str]) -> Run {
 }
 
 fn keys(server: &Server) -> Vec<String> {
-    server
-        .requests()
-        .iter()
-        .map(|request| request.key().to_owned())
-        .collect()
+    server.requests().iter().map(|request| request.key().to_owned()).collect()
 }
 
 /// Answers the first requests by `script`, the rest with success.
@@ -29,44 +25,27 @@ fn first(script: fn(usize) -> Option<Reply>) -> Server {
 fn a_command_travels_whole_and_its_outcome_is_printed() {
     let server = Server::start(|_, request| success(request));
     let deadline = "2031-05-04T12:00:00Z";
-    let options = [
-        "--timeout",
-        "1500ms",
-        "--deadline",
-        deadline,
-        "--if-match",
-        "7",
-        "--json",
-    ];
+    let options = ["--timeout", "1500ms", "--deadline", deadline, "--if-match", "7", "--json"];
     let run = deposit(&server, &options);
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(run.err, "");
-    let [sent] = &server.requests()[..] else {
-        panic!("one request")
-    };
+    let [sent] = &server.requests()[..] else { panic!("one request") };
     assert_eq!(sent.line(), "POST /v1/account/a/deposit");
     assert_eq!(sent.body, r#"{"amount": 5}"#);
     assert_eq!(sent.headers["content-type"], "application/json");
     assert_eq!(sent.headers["prefer"], "wait=2");
     assert_eq!(sent.headers["ordain-deadline"], deadline);
     assert_eq!(sent.headers["if-match"], "\"7\"");
-    assert_eq!(
-        sent.key().as_bytes()[14],
-        b'7',
-        "{} is no UUIDv7",
-        sent.key()
-    );
+    assert_eq!(sent.key().as_bytes()[14], b'7', "{} is no UUIDv7", sent.key());
     assert_eq!(run.documents()[0]["requestId"], sent.key());
 }
 
 #[test]
 fn an_outcome_is_printed_for_people() {
     let server = Server::start(|_, request| match success(request) {
-        Reply::Answer(status, _, body) => Reply::Answer(
-            status,
-            vec![("Idempotency-Replayed", "true".to_owned())],
-            body,
-        ),
+        Reply::Answer(status, _, body) => {
+            Reply::Answer(status, vec![("Idempotency-Replayed", "true".to_owned())], body)
+        }
         other => other,
     });
     let run = deposit(&server, &["--request-id", "r1"]);
@@ -86,18 +65,10 @@ SUCCESS (replayed)  deposit account/a
 fn a_create_names_no_aggregate() {
     let server =
         Server::start(|_, request| answer(201, crate::server::document(request, "SUCCESS")));
-    let run = run(
-        &server.url(),
-        &["send", "job-request", "create", "--create"],
-    );
+    let run = run(&server.url(), &["send", "job-request", "create", "--create"]);
     assert_eq!(run.code, 0, "{run:?}");
-    let [sent] = &server.requests()[..] else {
-        panic!("one request")
-    };
-    assert_eq!(
-        (sent.line().as_str(), sent.body.as_str()),
-        ("POST /v1/job-request/create", "{}")
-    );
+    let [sent] = &server.requests()[..] else { panic!("one request") };
+    assert_eq!((sent.line().as_str(), sent.body.as_str()), ("POST /v1/job-request/create", "{}"));
 }
 
 #[test]
@@ -107,28 +78,9 @@ fn the_body_comes_from_a_file_or_stdin_byte_for_byte() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), body).unwrap();
     let at_file = format!("@{}", file.path().display());
-    assert_eq!(
-        run(
-            &server.url(),
-            &["send", "account", "a", "deposit", &at_file]
-        )
-        .code,
-        0
-    );
-    assert_eq!(
-        run_with(
-            &server.url(),
-            &["send", "account", "a", "deposit", "-"],
-            body
-        )
-        .code,
-        0
-    );
-    let bodies: Vec<_> = server
-        .requests()
-        .into_iter()
-        .map(|request| request.body)
-        .collect();
+    assert_eq!(run(&server.url(), &["send", "account", "a", "deposit", &at_file]).code, 0);
+    assert_eq!(run_with(&server.url(), &["send", "account", "a", "deposit", "-"], body).code, 0);
+    let bodies: Vec<_> = server.requests().into_iter().map(|request| request.body).collect();
     assert_eq!(bodies, [body, body]);
 }
 
@@ -149,12 +101,7 @@ fn what_may_pass_is_tried_again_under_the_same_id() {
         let said = format!("ordain: attempt {attempt} of 6 in ");
         assert!(run.err.contains(&said), "{}", run.err);
     }
-    assert!(
-        run.err
-            .contains(&format!("with the same request id {}: 504", keys[0])),
-        "{}",
-        run.err
-    );
+    assert!(run.err.contains(&format!("with the same request id {}: 504", keys[0])), "{}", run.err);
 }
 
 #[test]
@@ -166,21 +113,14 @@ fn the_server_says_when_to_come_back() {
     let begun = Instant::now();
     let run = deposit(&server, &[]);
     assert_eq!(run.code, 0, "{run:?}");
-    assert!(
-        begun.elapsed() >= Duration::from_secs(1),
-        "came back too soon"
-    );
+    assert!(begun.elapsed() >= Duration::from_secs(1), "came back too soon");
     assert!(run.err.contains("in 1.0s"), "{}", run.err);
 }
 
 #[test]
 fn a_server_that_wants_to_be_left_alone_is() {
     let server = Server::start(|_, _| {
-        Reply::Answer(
-            503,
-            vec![("Retry-After", "86400".to_owned())],
-            "{}".to_owned(),
-        )
+        Reply::Answer(503, vec![("Retry-After", "86400".to_owned())], "{}".to_owned())
     });
     assert_eq!(deposit(&server, &[]).code, 4);
     assert_eq!(server.requests().len(), 1);
@@ -193,12 +133,8 @@ fn each_answer_has_its_exit_code() {
         (0, "success", success),
         (1, "fail", |r| outcome(409, "INSUFFICIENT_FUNDS", r, "FAIL")),
         (1, "expired", |r| outcome(409, "EXPIRED", r, "EXPIRED")),
-        (1, "sequence", |r| {
-            outcome(412, "SEQUENCE_MISMATCH", r, "FAIL")
-        }),
-        (1, "rejected", |r| {
-            outcome(422, "RULE_CRASHED", r, "REJECTED")
-        }),
+        (1, "sequence", |r| outcome(412, "SEQUENCE_MISMATCH", r, "FAIL")),
+        (1, "rejected", |r| outcome(422, "RULE_CRASHED", r, "REJECTED")),
         (2, "invalid", |_| problem(422, "INVALID_BODY")),
         (2, "reused", |_| problem(422, "KEY_REUSED")),
         (2, "malformed", |_| problem(400, "MALFORMED_JSON")),
@@ -218,22 +154,15 @@ fn each_answer_has_its_exit_code() {
         let server = Server::start(move |_, request| script(request));
         let run = deposit(&server, &["--retries", "0"]);
         assert_eq!(run.code, code, "{name}: {run:?}");
-        assert_eq!(
-            run.out.is_empty(),
-            code > 1,
-            "{name}: only outcomes are data"
-        );
+        assert_eq!(run.out.is_empty(), code > 1, "{name}: only outcomes are data");
         assert_eq!(server.requests().len(), 1, "{name}");
     }
 }
 
 #[test]
 fn one_doubtful_attempt_makes_it_unknown() {
-    for (code, first, then) in [
-        (3, 504, problem as fn(u16, &str) -> Reply),
-        (4, 503, problem),
-    ]
-    .map(|(code, status, make)| (code, status, make))
+    for (code, first, then) in [(3, 504, problem as fn(u16, &str) -> Reply), (4, 503, problem)]
+        .map(|(code, status, make)| (code, status, make))
     {
         let server = Server::start(move |before, _| match before {
             0 => then(first, "X"),
@@ -261,17 +190,9 @@ fn a_defect_of_the_server_is_not_asked_for_twice() {
 #[test]
 fn a_server_that_is_not_there_has_certainly_accepted_nothing() {
     let url = format!("http://{}", nobody());
-    let run = run(
-        &url,
-        &[&DEPOSIT[..], &["--retries", "1", "--request-id", "r1"]].concat(),
-    );
+    let run = run(&url, &[&DEPOSIT[..], &["--retries", "1", "--request-id", "r1"]].concat());
     assert_eq!(run.code, 4, "{run:?}");
-    for said in [
-        "connection refused",
-        "attempt 2 of 2",
-        "`ordain dev`",
-        "--request-id r1",
-    ] {
+    for said in ["connection refused", "attempt 2 of 2", "`ordain dev`", "--request-id r1"] {
         assert!(run.err.contains(said), "{said}: {}", run.err);
     }
 }
@@ -280,11 +201,7 @@ fn a_server_that_is_not_there_has_certainly_accepted_nothing() {
 fn an_unknown_command_says_how_to_learn_more() {
     let server = Server::start(|_, _| problem(504, "TIMEOUT"));
     let run = deposit(&server, &["--retries", "0", "--request-id", "r1"]);
-    assert!(
-        run.err.contains("ordain outcome account a r1"),
-        "{}",
-        run.err
-    );
+    assert!(run.err.contains("ordain outcome account a r1"), "{}", run.err);
     assert!(run.err.contains("--request-id r1"), "{}", run.err);
 }
 
@@ -295,17 +212,10 @@ fn errors_are_json_when_asked_for() {
     let run = deposit(&server, &["--json", "--request-id", "r1"]);
     assert_eq!((run.code, run.out.as_str()), (2, ""));
     let error: serde_json::Value = serde_json::from_str(&run.err).unwrap();
-    assert_eq!(
-        (&error["exit"], &error["requestId"]),
-        (&2.into(), &"r1".into())
-    );
+    assert_eq!((&error["exit"], &error["requestId"]), (&2.into(), &"r1".into()));
     assert_eq!(error["problem"]["violations"][0]["pointer"], "/amount");
     let run = deposit(&server, &[]);
-    assert!(
-        run.err.contains("  /amount: 0 is less than 1"),
-        "{}",
-        run.err
-    );
+    assert!(run.err.contains("  /amount: 0 is less than 1"), "{}", run.err);
 }
 
 #[test]
@@ -318,14 +228,7 @@ fn what_cannot_be_sent_never_leaves() {
         &["send", "account", "a", "deposit", "--request-id", ""],
         &["send", "account", "", "deposit"],
         &["send", "account", "a"],
-        &[
-            "send",
-            "account",
-            "a",
-            "deposit",
-            "--server",
-            "https://localhost:1",
-        ],
+        &["send", "account", "a", "deposit", "--server", "https://localhost:1"],
     ] {
         let run = run(&server.url(), bad);
         assert_eq!(run.code, 2, "{bad:?}: {run:?}");
@@ -361,11 +264,7 @@ fn who_stops_waiting_is_told_the_id_and_that_it_is_unknown() {
 #[test]
 fn who_stops_between_certain_attempts_is_told_that_nothing_was_accepted() {
     let server = Server::start(|_, _| {
-        Reply::Answer(
-            503,
-            vec![("Retry-After", "100".to_owned())],
-            "{}".to_owned(),
-        )
+        Reply::Answer(503, vec![("Retry-After", "100".to_owned())], "{}".to_owned())
     });
     let mut child = ordain(&server.url(), &DEPOSIT).spawn().unwrap();
     // What it says comes after the answer and before the pause.

@@ -47,10 +47,7 @@ pub(crate) fn answer(status: u16, body: impl Into<String>) -> Reply {
 
 /// A problem document with this code.
 pub(crate) fn problem(status: u16, code: &str) -> Reply {
-    answer(
-        status,
-        format!(r#"{{"title":"a title","status":{status},"code":"{code}"}}"#),
-    )
+    answer(status, format!(r#"{{"title":"a title","status":{status},"code":"{code}"}}"#))
 }
 
 /// The outcome document of a command, as the server would store it.
@@ -68,10 +65,7 @@ pub(crate) fn success(request: &Request) -> Reply {
 /// A problem that carries an outcome.
 pub(crate) fn outcome(status: u16, code: &str, request: &Request, outcome: &str) -> Reply {
     let result = document(request, outcome);
-    answer(
-        status,
-        format!(r#"{{"title":"t","code":"{code}","result":{result}}}"#),
-    )
+    answer(status, format!(r#"{{"title":"t","code":"{code}","result":{result}}}"#))
 }
 
 type Script = dyn Fn(usize, &Request) -> Reply + Send + Sync;
@@ -115,12 +109,7 @@ impl Server {
         });
         let accepting = Arc::clone(&shared);
         let thread = std::thread::spawn(move || accept(&listener, &accepting));
-        Self {
-            address,
-            shared,
-            arrivals,
-            thread: Some(thread),
-        }
+        Self { address, shared, arrivals, thread: Some(thread) }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -153,10 +142,7 @@ impl Server {
 
 /// An address where nobody listens.
 pub(crate) fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
@@ -166,11 +152,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         }
         let Ok(stream) = stream else { return };
         shared.connections.fetch_add(1, Ordering::SeqCst);
-        shared
-            .open
-            .lock()
-            .unwrap()
-            .push(stream.try_clone().unwrap());
+        shared.open.lock().unwrap().push(stream.try_clone().unwrap());
         let shared = Arc::clone(shared);
         std::thread::spawn(move || serve(stream, &shared));
     }
@@ -188,10 +170,8 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         shared.arrived.lock().unwrap().send(()).ok();
         match (shared.script)(before, &request) {
             Reply::Answer(status, headers, body) => {
-                let mut text = format!(
-                    "HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n",
-                    body.len()
-                );
+                let mut text =
+                    format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in headers {
                     text.push_str(&format!("{name}: {value}\r\n"));
                 }
@@ -227,15 +207,8 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
         };
         headers.insert(name.to_lowercase(), value.to_owned());
     }
-    let length = headers
-        .get("content-length")
-        .map_or(0, |length| length.parse().unwrap());
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Request {
-        method,
-        path,
-        headers,
-        body: String::from_utf8(body).unwrap(),
-    })
+    Some(Request { method, path, headers, body: String::from_utf8(body).unwrap() })
 }

@@ -63,9 +63,7 @@ pub(crate) async fn whole(
             }
             return Err(Problem::body_too_large(bytes_max));
         }
-        let room = declared
-            .and_then(|declared| usize::try_from(declared).ok())
-            .unwrap_or(0);
+        let room = declared.and_then(|declared| usize::try_from(declared).ok()).unwrap_or(0);
         collect(&mut body, room, bytes_max, settings).await
     };
     timeout(Duration::from_millis(settings.body_ms_max), read)
@@ -131,18 +129,10 @@ mod tests {
     #[test]
     fn only_json_and_lines_of_json_are_types() {
         assert_eq!(typed("application/json"), Some(BodyType::Json));
-        assert_eq!(
-            typed("Application/JSON; charset=utf-8"),
-            Some(BodyType::Json)
-        );
+        assert_eq!(typed("Application/JSON; charset=utf-8"), Some(BodyType::Json));
         assert_eq!(typed("application/vnd.x+json"), Some(BodyType::Json));
         assert_eq!(typed("application/x-ndjson"), Some(BodyType::Ndjson));
-        for other in [
-            "text/plain",
-            "application/jsonx",
-            "application/x-www-form-urlencoded",
-            "",
-        ] {
+        for other in ["text/plain", "application/jsonx", "application/x-www-form-urlencoded", ""] {
             assert_eq!(typed(other), None, "{other}");
         }
         assert_eq!(BodyType::of(&HeaderMap::new()), None);

@@ -8,19 +8,12 @@ use crate::writer::ObjectWriter;
 
 /// The outcome document: what became of a command.
 pub(crate) fn outcome(commit: &Commit) -> Vec<u8> {
-    let data: usize = commit
-        .events
-        .iter()
-        .map(|event| event.data.as_str().len() + 160)
-        .sum();
-    let object = named(
-        ObjectWriter::with_capacity(640 + data),
-        Some(commit.request.as_str()),
-    )
-    .plain("type", commit.aggregate.aggregate_type())
-    .plain("id", commit.aggregate.id())
-    .plain("command", &commit.command)
-    .plain("outcome", commit.outcome.name());
+    let data: usize = commit.events.iter().map(|event| event.data.as_str().len() + 160).sum();
+    let object = named(ObjectWriter::with_capacity(640 + data), Some(commit.request.as_str()))
+        .plain("type", commit.aggregate.aggregate_type())
+        .plain("id", commit.aggregate.id())
+        .plain("command", &commit.command)
+        .plain("outcome", commit.outcome.name());
     let object = match commit.outcome.code() {
         Some(code) => object.text("code", code.as_str()),
         None => object,
@@ -28,10 +21,7 @@ pub(crate) fn outcome(commit: &Commit) -> Vec<u8> {
     object
         .number("revision", commit.revision)
         .number("sequence", commit.sequence)
-        .array(
-            "events",
-            commit.events.iter().map(|happened| event(happened, None)),
-        )
+        .array("events", commit.events.iter().map(|happened| event(happened, None)))
         .plain("receipt", commit.receipt())
         .plain("time", commit.time)
         .finish()
@@ -39,18 +29,13 @@ pub(crate) fn outcome(commit: &Commit) -> Vec<u8> {
 
 /// The answer to a command that is durable, and that nobody waits for.
 pub(crate) fn accepted(request: &RequestId) -> Vec<u8> {
-    ObjectWriter::new()
-        .plain("requestId", request)
-        .plain("state", "PENDING")
-        .finish()
+    ObjectWriter::new().plain("requestId", request).plain("state", "PENDING").finish()
 }
 
 /// The answer while a command is accepted or on its way, and not decided.
 pub(crate) fn pending(request: &RequestId, behind_records: u64, behind_ms: u64) -> Vec<u8> {
-    let behind = ObjectWriter::new()
-        .number("records", behind_records)
-        .number("ms", behind_ms)
-        .finish();
+    let behind =
+        ObjectWriter::new().number("records", behind_records).number("ms", behind_ms).finish();
     ObjectWriter::new()
         .plain("requestId", request)
         .plain("state", "PENDING")
@@ -77,9 +62,7 @@ pub(crate) fn event(event: &Event, request: Option<&RequestId>) -> Vec<u8> {
         .number("sequence", event.sequence)
         .plain("type", &event.name)
         .json("data", data);
-    named(object, request.map(RequestId::as_str))
-        .plain("time", event.time)
-        .finish()
+    named(object, request.map(RequestId::as_str)).plain("time", event.time).finish()
 }
 
 /// A page of an aggregate's events, each as [`event`] wrote it, and the sequence to go on from.
@@ -100,9 +83,7 @@ pub(crate) fn row(view: &str, row: &Row, body: &Json) -> Vec<u8> {
 /// A page of a view's rows, and the key to go on after.
 pub(crate) fn rows(view: &str, rows: &[Row], next: Option<&str>) -> Vec<u8> {
     let items = rows.iter().filter_map(|row| {
-        row.body
-            .as_ref()
-            .map(|body| row_members(ObjectWriter::new(), row, body))
+        row.body.as_ref().map(|body| row_members(ObjectWriter::new(), row, body))
     });
     let object = ObjectWriter::new().text("view", view).array("rows", items);
     match next {

@@ -32,10 +32,7 @@ pub(crate) async fn frame(State(api): State<Arc<Api>>, request: Request, next: N
     };
     let response = as_problem(response);
     let labels = [
-        (
-            "route",
-            route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned()),
-        ),
+        ("route", route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned())),
         ("method", known(&method).to_owned()),
         ("status", response.status().as_str().to_owned()),
     ];
@@ -46,26 +43,14 @@ pub(crate) async fn frame(State(api): State<Arc<Api>>, request: Request, next: N
 
 /// A method's name as a label: of all that a client may make up, one.
 fn known(method: &Method) -> &str {
-    let known = [
-        Method::GET,
-        Method::POST,
-        Method::HEAD,
-        Method::OPTIONS,
-        Method::PUT,
-    ];
-    if known.contains(method) {
-        method.as_str()
-    } else {
-        "other"
-    }
+    let known = [Method::GET, Method::POST, Method::HEAD, Method::OPTIONS, Method::PUT];
+    if known.contains(method) { method.as_str() } else { "other" }
 }
 
 fn check_headers(request: &Request, count_max: usize, bytes_max: usize) -> Result<(), Problem> {
     let headers = request.headers();
     if headers.len() > count_max {
-        return Err(Problem::headers_too_large(format_args!(
-            "at most {count_max} are taken"
-        )));
+        return Err(Problem::headers_too_large(format_args!("at most {count_max} are taken")));
     }
     let line = request.uri().path().len() + request.uri().query().map_or(0, str::len);
     if line + header_bytes(headers) > bytes_max {
@@ -76,10 +61,7 @@ fn check_headers(request: &Request, count_max: usize, bytes_max: usize) -> Resul
 }
 
 fn header_bytes(headers: &HeaderMap) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())
-        .sum()
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
 }
 
 /// An error that some layer below answered without a body of its own becomes a problem.
@@ -108,8 +90,5 @@ fn as_problem(response: Response) -> Response {
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!(
-        "panic: {}",
-        text.unwrap_or_else(|| "of unknown kind".to_owned())
-    )
+    format!("panic: {}", text.unwrap_or_else(|| "of unknown kind".to_owned()))
 }

@@ -38,11 +38,7 @@ pub(crate) async fn now(
         }
         folded.apply(handler, commit, u64::MAX)?;
     }
-    if folded.sequence == 0 {
-        Err(Problem::unknown_aggregate())
-    } else {
-        Ok(folded)
-    }
+    if folded.sequence == 0 { Err(Problem::unknown_aggregate()) } else { Ok(folded) }
 }
 
 /// The aggregate as it was right after the event of that sequence.
@@ -54,9 +50,7 @@ pub(crate) async fn as_of(
 ) -> Result<Folded, Problem> {
     let stored = load(commits, handler, key).await?;
     let last = stored.tail.last().map(|commit| commit.sequence);
-    let last = last
-        .or(stored.snapshot.as_ref().map(|snapshot| snapshot.sequence))
-        .unwrap_or(0);
+    let last = last.or(stored.snapshot.as_ref().map(|snapshot| snapshot.sequence)).unwrap_or(0);
     if last == 0 {
         return Err(Problem::unknown_aggregate());
     }
@@ -65,10 +59,7 @@ pub(crate) async fn as_of(
         return Err(Problem::not_found("SEQUENCE_NOT_REACHED", why));
     }
     let is_below = |stored: &Stored| {
-        stored
-            .snapshot
-            .as_ref()
-            .is_none_or(|snapshot| snapshot.sequence < sequence)
+        stored.snapshot.as_ref().is_none_or(|snapshot| snapshot.sequence < sequence)
     };
     let mut folded = if is_below(&stored) {
         let mut folded = begin(handler, &stored)?;
@@ -80,9 +71,7 @@ pub(crate) async fn as_of(
     while folded.sequence < sequence {
         let page = read(commits, key, folded.sequence).await?;
         if page.is_empty() {
-            return Err(Problem::internal(format_args!(
-                "the history of {key} has an end early"
-            )));
+            return Err(Problem::internal(format_args!("the history of {key} has an end early")));
         }
         folded.apply_all(handler, &page, sequence)?;
     }
@@ -97,10 +86,7 @@ pub(crate) async fn page(
     from: u64,
     (events_max, bytes_max): (usize, usize),
 ) -> Result<EventPage, Problem> {
-    let mut page = EventPage {
-        events: Vec::new(),
-        next: None,
-    };
+    let mut page = EventPage { events: Vec::new(), next: None };
     let mut bytes = 0;
     let mut after = from - 1;
     loop {
@@ -132,14 +118,8 @@ async fn load(
     key: &AggregateKey,
 ) -> Result<Stored, Problem> {
     let fold_version = handler.definition().fold_version;
-    let load = Load {
-        aggregate: key.clone(),
-        fold_version,
-    };
-    let loaded = commits
-        .load(&[load])
-        .await
-        .map_err(|error| Problem::unavailable(&error))?;
+    let load = Load { aggregate: key.clone(), fold_version };
+    let loaded = commits.load(&[load]).await.map_err(|error| Problem::unavailable(&error))?;
     Ok(loaded.into_iter().next().unwrap_or_default())
 }
 
@@ -155,17 +135,11 @@ async fn read(
 fn begin(handler: &dyn Handler, stored: &Stored) -> Result<Folded, Problem> {
     match &stored.snapshot {
         Some(snapshot) => Ok(Folded {
-            state: handler
-                .restore(&snapshot.state)
-                .map_err(Problem::internal)?,
+            state: handler.restore(&snapshot.state).map_err(Problem::internal)?,
             revision: snapshot.revision,
             sequence: snapshot.sequence,
         }),
-        None => Ok(Folded {
-            state: handler.initial(),
-            revision: 0,
-            sequence: 0,
-        }),
+        None => Ok(Folded { state: handler.initial(), revision: 0, sequence: 0 }),
     }
 }
 
@@ -176,27 +150,18 @@ impl Folded {
         commits: &[Arc<Commit>],
         until: u64,
     ) -> Result<(), Problem> {
-        let due = commits
-            .iter()
-            .take_while(|commit| commit.sequence_before() < until);
-        due.into_iter()
-            .try_for_each(|commit| self.apply(handler, commit, until))
+        let due = commits.iter().take_while(|commit| commit.sequence_before() < until);
+        due.into_iter().try_for_each(|commit| self.apply(handler, commit, until))
     }
 
     /// Folds in the commit's events up to a sequence.
     fn apply(&mut self, handler: &dyn Handler, commit: &Commit, until: u64) -> Result<(), Problem> {
-        for event in commit
-            .events
-            .iter()
-            .take_while(|event| event.sequence <= until)
-        {
+        for event in commit.events.iter().take_while(|event| event.sequence <= until) {
             if event.sequence != self.sequence + 1 {
                 let why = format!("gap behind event {} of {}", self.sequence, commit.aggregate);
                 return Err(Problem::internal(why));
             }
-            handler
-                .apply(&mut self.state, event)
-                .map_err(Problem::internal)?;
+            handler.apply(&mut self.state, event).map_err(Problem::internal)?;
             self.sequence = event.sequence;
         }
         self.revision = commit.revision;

@@ -71,15 +71,10 @@ impl Questions<'_> {
             let left = wait.saturating_sub(begun.elapsed());
             if left.is_zero() {
                 let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-                return Ok(Found::Pending(Behind {
-                    records: missing(&ends, &progress),
-                    ms,
-                }));
+                return Ok(Found::Pending(Behind { records: missing(&ends, &progress), ms }));
             }
             sleep(pause.min(left)).await;
-            pause = (pause * 2).min(Duration::from_millis(
-                self.limits.outcome_poll_ms_max.max(1),
-            ));
+            pause = (pause * 2).min(Duration::from_millis(self.limits.outcome_poll_ms_max.max(1)));
         }
     }
 
@@ -98,10 +93,7 @@ fn have_passed(ends: &[u64], progress: &[Option<u64>]) -> bool {
 /// How many records below the ends are not known to be done.
 fn missing(ends: &[u64], progress: &[Option<u64>]) -> u64 {
     let done = progress.iter().copied().chain(std::iter::repeat(None));
-    ends.iter()
-        .zip(done)
-        .map(|(end, done)| end.saturating_sub(done.unwrap_or(0)))
-        .sum()
+    ends.iter().zip(done).map(|(end, done)| end.saturating_sub(done.unwrap_or(0))).sum()
 }
 
 #[cfg(test)]

@@ -68,10 +68,9 @@ impl Problem {
     pub fn of_outcome(commit: &Commit) -> Option<Self> {
         let (kind, code) = match &commit.outcome {
             Outcome::Success => return None,
-            Outcome::Fail(code) if *code == ordain_model::Code::SEQUENCE_MISMATCH => (
-                ProblemKind::SequenceMismatch,
-                code.as_str().to_owned().into(),
-            ),
+            Outcome::Fail(code) if *code == ordain_model::Code::SEQUENCE_MISMATCH => {
+                (ProblemKind::SequenceMismatch, code.as_str().to_owned().into())
+            }
             Outcome::Fail(code) => (ProblemKind::Failed, code.as_str().to_owned().into()),
             Outcome::Expired => (ProblemKind::Expired, Cow::Borrowed("EXPIRED")),
             Outcome::Rejected(code) => (ProblemKind::Rejected, code.as_str().to_owned().into()),

@@ -29,9 +29,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
 pub(crate) fn page(asked: Option<usize>, default: usize, max: usize) -> Result<usize, Problem> {
     match asked.unwrap_or(default) {
         limit if (1..=max).contains(&limit) => Ok(limit),
-        _ => Err(Problem::bad_query(format_args!(
-            "limit is a number from 1 to {max}"
-        ))),
+        _ => Err(Problem::bad_query(format_args!("limit is a number from 1 to {max}"))),
     }
 }
 

@@ -31,10 +31,7 @@ pub fn public(api: &Arc<Api>) -> Router {
         .route("/v1/views/{view}", get(views::list))
         .route("/v1/views/{view}/{*key}", get(views::row))
         .route("/v1/commands", post(batch::send))
-        .route(
-            "/v1/{type}/{name}",
-            get(aggregates::state).post(commands::create),
-        )
+        .route("/v1/{type}/{name}", get(aggregates::state).post(commands::create))
         .route("/v1/{type}/{name}/events", get(aggregates::events))
         .route("/v1/{type}/{name}/requests/{request}", get(outcome::show))
         .route("/v1/{type}/{name}/{command}", post(commands::send))
@@ -53,10 +50,7 @@ pub fn admin(api: &Arc<Api>) -> Router {
         .route("/v1/admin/status", get(admin::status))
         .route("/v1/admin/deadletters", get(dead_letters::list))
         .route("/v1/admin/deadletters/{id}", get(dead_letters::show))
-        .route(
-            "/v1/admin/deadletters/{id}/retry",
-            post(dead_letters::retry),
-        )
+        .route("/v1/admin/deadletters/{id}/retry", post(dead_letters::retry))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready));
     framed(routes, api)
@@ -71,10 +65,7 @@ fn framed(routes: Router<Arc<Api>>, api: &Arc<Api>) -> Router {
 
 /// A JSON document that no cache may keep, because it changes.
 pub(crate) fn json(document: impl Into<Bytes>) -> Response {
-    let headers = [
-        (CONTENT_TYPE, "application/json"),
-        (CACHE_CONTROL, "no-store"),
-    ];
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
     (headers, document.into()).into_response()
 }
 

@@ -41,12 +41,7 @@ impl Scripted {
             clock: Arc::new(StoppedClock),
         };
         let submitter = Submitter::start(ports, limits).await.unwrap();
-        Self {
-            log,
-            outcomes,
-            replies,
-            submitter,
-        }
+        Self { log, outcomes, replies, submitter }
     }
 
     /// Submits a command from a caller of its own.
@@ -58,8 +53,7 @@ impl Scripted {
     /// The worker decides the command and its reply arrives.
     pub(crate) fn decide(&self, command: &Command) -> Arc<Commit> {
         let commit = self.outcomes.store(command);
-        self.replies
-            .answer(command, Answer::Commit(Arc::clone(&commit)));
+        self.replies.answer(command, Answer::Commit(Arc::clone(&commit)));
         commit
     }
 }
@@ -88,11 +82,7 @@ pub(crate) fn success(command: &Command) -> Commit {
         outcome: Outcome::Success,
         events: Vec::new(),
         time: Timestamp::default(),
-        source: Source {
-            partition: 0,
-            offset: 0,
-            nonce: command.reply_to.nonce,
-        },
+        source: Source { partition: 0, offset: 0, nonce: command.reply_to.nonce },
     }
 }
 
@@ -137,12 +127,7 @@ impl Log {
 
     /// Says what became of a command, counted from 1.
     pub(crate) fn deliver(&self, which: usize, delivered: Delivered) {
-        self.promises
-            .lock()
-            .unwrap()
-            .remove(&which)
-            .unwrap()
-            .fulfil(delivered);
+        self.promises.lock().unwrap().remove(&which).unwrap().fulfil(delivered);
     }
 
     /// Does this during every later `append` and `progress`, before it returns.
@@ -166,10 +151,7 @@ impl Log {
 type Meanwhile = Box<dyn FnMut(Option<&Command>) + Send>;
 
 /// A place in the log.
-pub(crate) const HERE: Delivered = Delivered::At(Position {
-    partition: 0,
-    offset: 0,
-});
+pub(crate) const HERE: Delivered = Delivered::At(Position { partition: 0, offset: 0 });
 
 #[async_trait]
 impl CommandLog for Log {
@@ -181,10 +163,7 @@ impl CommandLog for Log {
         let (promise, delivery) = Delivery::new();
         self.appended.send_modify(|commands| {
             commands.push(command);
-            self.promises
-                .lock()
-                .unwrap()
-                .insert(commands.len(), promise);
+            self.promises.lock().unwrap().insert(commands.len(), promise);
         });
         Ok(delivery)
     }
@@ -254,12 +233,7 @@ impl Channel {
     pub(crate) fn answer(&self, command: &Command, answer: Answer) {
         let (aggregate, request) = (command.aggregate.clone(), command.request.clone());
         let to: ReplyAddress = command.reply_to.clone();
-        self.sink().reply(Reply {
-            to,
-            aggregate,
-            request,
-            answer,
-        });
+        self.sink().reply(Reply { to, aggregate, request, answer });
     }
 
     /// Replies may have been lost.

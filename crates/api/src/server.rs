@@ -77,11 +77,8 @@ impl Server {
     ) -> Drained {
         let slots = Arc::new(Semaphore::new(settings.connections_max as usize));
         let graceful = GracefulShutdown::new();
-        let connections = Arc::new(Connections {
-            http: http(settings),
-            router,
-            cut: CancellationToken::new(),
-        });
+        let connections =
+            Arc::new(Connections { http: http(settings), router, cut: CancellationToken::new() });
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -103,11 +100,7 @@ impl Server {
         let open = settings.connections_max as usize - slots.available_permits();
         connections.cut.cancel();
         // A connection that has just ended may not have given its slot back yet.
-        let cut = if is_done {
-            0
-        } else {
-            u32::try_from(open).unwrap_or(u32::MAX)
-        };
+        let cut = if is_done { 0 } else { u32::try_from(open).unwrap_or(u32::MAX) };
         Drained { cut }
     }
 

@@ -92,11 +92,7 @@ impl Settings {
     /// How long a client waits that asks for so many milliseconds, or does not ask.
     #[must_use]
     pub fn wait(&self, asked_ms: Option<u64>) -> Duration {
-        Duration::from_millis(
-            asked_ms
-                .unwrap_or(self.wait_ms_default)
-                .min(self.wait_ms_max),
-        )
+        Duration::from_millis(asked_ms.unwrap_or(self.wait_ms_default).min(self.wait_ms_max))
     }
 }
 
@@ -106,11 +102,7 @@ mod tests {
 
     #[test]
     fn a_wait_is_bounded_and_has_a_default() {
-        let settings = Settings {
-            wait_ms_default: 5,
-            wait_ms_max: 9,
-            ..Settings::default()
-        };
+        let settings = Settings { wait_ms_default: 5, wait_ms_max: 9, ..Settings::default() };
         assert_eq!(settings.wait(None), Duration::from_millis(5));
         assert_eq!(settings.wait(Some(0)), Duration::ZERO);
         assert_eq!(settings.wait(Some(10)), Duration::from_millis(9));

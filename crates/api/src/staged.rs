@@ -63,10 +63,7 @@ impl Stage {
             settings,
             registry: Arc::new(ordain_domain::registry().unwrap()),
             ports,
-            views: vec![
-                view("accounts", "account"),
-                view("cleaner-jobs", "job-request"),
-            ],
+            views: vec![view("accounts", "account"), view("cleaner-jobs", "job-request")],
             liveness: Liveness::default(),
             readiness: Readiness::default(),
             metrics: Arc::new(|| "some_metric 1\n".to_owned()),
@@ -74,20 +71,11 @@ impl Stage {
             version: "1.2.3".to_owned(),
         };
         let api = Api::start(parts).await.unwrap();
-        Self {
-            api,
-            log,
-            outcomes,
-            replies,
-            histories,
-            views,
-            letters,
-        }
+        Self { api, log, outcomes, replies, histories, views, letters }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Read {
-        self.ask(Request::get(path).body(Body::empty()).unwrap())
-            .await
+        self.ask(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
     pub(crate) async fn ask(&self, request: Request<Body>) -> Read {
@@ -104,11 +92,7 @@ pub(crate) async fn ask(routes: Router, request: Request<Body>) -> Read {
     let response: Response = routes.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    Read {
-        status: parts.status.as_u16(),
-        headers: parts.headers,
-        body,
-    }
+    Read { status: parts.status.as_u16(), headers: parts.headers, body }
 }
 
 impl Read {
@@ -122,11 +106,7 @@ impl Read {
 
     /// Status and code of a problem, which it must be.
     pub(crate) fn problem(&self) -> (u16, String) {
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/problem+json"),
-            "{self:?}"
-        );
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let problem = self.json();
         assert_eq!(problem["status"], self.status, "{problem}");
         (self.status, problem["code"].as_str().unwrap().to_owned())

@@ -75,9 +75,7 @@ pub struct Parts {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts")
-            .field("registry", &self.registry)
-            .finish_non_exhaustive()
+        f.debug_struct("Parts").field("registry", &self.registry).finish_non_exhaustive()
     }
 }
 
@@ -141,9 +139,7 @@ impl Api {
     /// that was reached within the limit. Who would wait longer than three quarters of it is told
     /// then that the outcome is unknown, which is better than a broken connection.
     pub async fn drain(&self, limit: Duration) -> bool {
-        self.parts
-            .readiness
-            .set("drain", Err("going down".to_owned()));
+        self.parts.readiness.set("drain", Err("going down".to_owned()));
         let patience = limit * 3 / 4;
         if self.submitter.drain(patience).await {
             return true;
@@ -168,10 +164,7 @@ impl Liveness {
     /// Why the process does not work any more.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -190,10 +183,7 @@ impl Readiness {
     #[must_use]
     pub fn statuses(&self) -> Vec<(String, Result<(), String>)> {
         let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        parts
-            .iter()
-            .map(|(name, status)| (name.clone(), status.clone()))
-            .collect()
+        parts.iter().map(|(name, status)| (name.clone(), status.clone())).collect()
     }
 }
 

@@ -184,8 +184,7 @@ impl Submitter {
         };
         let places = self.limits.in_flight_commands_max as usize;
         let in_flight = places.saturating_sub(self.places.available_permits());
-        self.measures
-            .answered(&answered, begun.elapsed(), in_flight);
+        self.measures.answered(&answered, begun.elapsed(), in_flight);
         answered
     }
 
@@ -213,9 +212,7 @@ impl Submitter {
             return Err(self.not_accepted(Refusal::Draining));
         }
         let unknown = || Answered::Invalid(Invalid::UnknownCommand);
-        let handler = self
-            .handler(request.aggregate.aggregate_type())
-            .ok_or_else(unknown)?;
+        let handler = self.handler(request.aggregate.aggregate_type()).ok_or_else(unknown)?;
         let checked = check(handler.as_ref(), &self.limits, request).map_err(Answered::Invalid)?;
         match self.board(request, &checked)? {
             Boarded::Attached(flight) => Ok(self.waiter(flight)),
@@ -242,10 +239,7 @@ impl Submitter {
         checked: Checked,
         request: &Request,
     ) -> Result<Waiter, Answered> {
-        let reply_to = ReplyAddress {
-            channel: Arc::clone(&self.channel),
-            nonce: flight.nonce,
-        };
+        let reply_to = ReplyAddress { channel: Arc::clone(&self.channel), nonce: flight.nonce };
         let command: Command = checked.into_command(request, reply_to, self.ports.clock.now());
         let waiter = self.waiter(flight);
         fail_point!("C0");
@@ -255,8 +249,7 @@ impl Submitter {
                 Ok(waiter.carrying(delivery))
             }
             Err(why) => {
-                self.waiting
-                    .delivered(waiter.flight(), Delivered::Not(why.clone()));
+                self.waiting.delivered(waiter.flight(), Delivered::Not(why.clone()));
                 Err(self.not_accepted(why.into()))
             }
         }
@@ -287,10 +280,7 @@ impl Submitter {
     }
 
     fn not_accepted(&self, why: Refusal) -> Answered {
-        Answered::NotAccepted {
-            why,
-            retry_after: self.measures.retry_after(),
-        }
+        Answered::NotAccepted { why, retry_after: self.measures.retry_after() }
     }
 }
 
@@ -302,9 +292,7 @@ impl Drop for Submitter {
 
 impl fmt::Debug for Submitter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submitter")
-            .field("channel", &self.channel)
-            .finish_non_exhaustive()
+        f.debug_struct("Submitter").field("channel", &self.channel).finish_non_exhaustive()
     }
 }
 

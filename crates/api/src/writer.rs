@@ -30,9 +30,7 @@ impl ObjectWriter {
     /// A member that is a text whose characters need no escaping, such as an id or a time.
     pub(crate) fn plain(self, name: &str, value: impl Display) -> Self {
         let mut object = self.name(name);
-        object
-            .0
-            .extend_from_slice(format!("\"{value}\"").as_bytes());
+        object.0.extend_from_slice(format!("\"{value}\"").as_bytes());
         object
     }
 
@@ -87,10 +85,7 @@ impl ObjectWriter {
 
 /// Appends a text as a JSON string.
 fn push_text(text: &mut Vec<u8>, value: &str) {
-    #[expect(
-        clippy::expect_used,
-        reason = "writing a string to memory has no way to fail"
-    )]
+    #[expect(clippy::expect_used, reason = "writing a string to memory has no way to fail")]
     serde_json::to_writer(text, value).expect("a string can be written");
 }
 

@@ -12,27 +12,19 @@ fn amount(minor_units: i64) -> Amount {
 }
 
 fn deposited(minor_units: i64) -> Event {
-    Event::Deposited {
-        amount: amount(minor_units),
-    }
+    Event::Deposited { amount: amount(minor_units) }
 }
 
 fn withdrawn(minor_units: i64) -> Event {
-    Event::Withdrawn {
-        amount: amount(minor_units),
-    }
+    Event::Withdrawn { amount: amount(minor_units) }
 }
 
 fn deposit(minor_units: i64) -> Command {
-    Command::Deposit {
-        amount: amount(minor_units),
-    }
+    Command::Deposit { amount: amount(minor_units) }
 }
 
 fn withdraw(minor_units: i64) -> Command {
-    Command::Withdraw {
-        amount: amount(minor_units),
-    }
+    Command::Withdraw { amount: amount(minor_units) }
 }
 
 fn opened() -> Event {
@@ -48,20 +40,14 @@ fn an_account_is_opened_once_and_is_empty_then() {
 
 #[test]
 fn nothing_goes_in_or_out_before_it_is_opened() {
-    given::<Account>([])
-        .when(deposit(1))
-        .then_refused(NOT_FOUND);
-    given::<Account>([])
-        .when(withdraw(i64::MAX))
-        .then_refused(NOT_FOUND);
+    given::<Account>([]).when(deposit(1)).then_refused(NOT_FOUND);
+    given::<Account>([]).when(withdraw(i64::MAX)).then_refused(NOT_FOUND);
     assert_eq!(*given::<Account>([]).state(), None);
 }
 
 #[test]
 fn what_came_in_may_go_out_to_the_last_unit_and_no_further() {
-    let full = given::<Account>([opened()])
-        .when(deposit(7))
-        .then([deposited(7)]);
+    let full = given::<Account>([opened()]).when(deposit(7)).then([deposited(7)]);
     let empty = full.when(withdraw(8)).then_refused(INSUFFICIENT_FUNDS);
     let empty = empty.when(withdraw(7)).then([withdrawn(7)]);
     assert_eq!(*empty.state(), Some(Funds { funds: 0 }));
@@ -70,9 +56,7 @@ fn what_came_in_may_go_out_to_the_last_unit_and_no_further() {
 
 #[test]
 fn the_same_deposit_again_is_another_deposit() {
-    let once = given::<Account>([opened()])
-        .when(deposit(5))
-        .then([deposited(5)]);
+    let once = given::<Account>([opened()]).when(deposit(5)).then([deposited(5)]);
     let twice = once.when(deposit(5)).then([deposited(5)]);
     assert_eq!(*twice.state(), Some(Funds { funds: 10 }));
 }

@@ -37,16 +37,9 @@ fn creates() -> impl Strategy<Value = job_request::Command> {
     let cleaners = prop::sample::subsequence(vec!["ann", "bob", "cem"], 0..=3).prop_shuffle();
     let tasks = prop::sample::subsequence(vec!["floor", "keys"], 0..=2);
     (cleaners, tasks, any::<bool>()).prop_map(|(cleaners, tasks, done)| {
-        let task = |id: &str| job_request::Task {
-            id: id.into(),
-            name: id.to_uppercase(),
-            done,
-        };
+        let task = |id: &str| job_request::Task { id: id.into(), name: id.to_uppercase(), done };
         job_request::Command::Create {
-            cleaners: cleaners
-                .into_iter()
-                .map(job_request::CleanerId::from)
-                .collect(),
+            cleaners: cleaners.into_iter().map(job_request::CleanerId::from).collect(),
             tasks: tasks.into_iter().map(task).collect(),
         }
     })
@@ -69,10 +62,7 @@ fn job_commands() -> impl Strategy<Value = job_request::Command> {
 /// Commands of which the first creates the job more often than not, so that the later ones meet
 /// every state.
 fn job_lives() -> impl Strategy<Value = Vec<job_request::Command>> {
-    (
-        prop::option::weighted(0.9, creates()),
-        prop::collection::vec(job_commands(), 0..40),
-    )
+    (prop::option::weighted(0.9, creates()), prop::collection::vec(job_commands(), 0..40))
         .prop_map(|(first, rest)| first.into_iter().chain(rest).collect())
 }
 
@@ -125,24 +115,9 @@ fn check_and_apply(handler: &dyn Handler, state: &mut State, sequence: u64, even
     let data = Document::parse(event.data.as_str().as_bytes(), &Limits::default()).unwrap();
     let violations = known.schema.validate(&data);
     assert!(violations.is_empty(), "{} {violations:?}", event.name);
-    let NewEvent {
-        name,
-        version,
-        data,
-    } = event.clone();
+    let NewEvent { name, version, data } = event.clone();
     let time = Timestamp::default();
-    handler
-        .apply(
-            state,
-            &Event {
-                sequence,
-                name,
-                version,
-                data,
-                time,
-            },
-        )
-        .unwrap();
+    handler.apply(state, &Event { sequence, name, version, data, time }).unwrap();
 }
 
 fn name_and_body(command: &impl Serialize) -> (String, Json) {
@@ -161,10 +136,8 @@ fn same<E: Serialize>(decision: &Said<E>, through_json: &Decision) -> bool {
         (Err(code), Decision::Refused(same)) => code == same,
         (Ok(events), Decision::Accepted(same)) => {
             let written: Vec<_> = events.iter().map(name_and_body).collect();
-            let same: Vec<_> = same
-                .iter()
-                .map(|event| (event.name.to_string(), event.data.clone()))
-                .collect();
+            let same: Vec<_> =
+                same.iter().map(|event| (event.name.to_string(), event.data.clone())).collect();
             // Member order may differ, because one of the two went through a sorted map.
             written.len() == same.len()
                 && written.iter().zip(&same).all(|(left, right)| {

@@ -23,13 +23,7 @@ fn examples(schema: &Schema) -> Vec<Json> {
 }
 
 fn event(name: &str, version: u32, data: Json) -> Event {
-    Event {
-        sequence: 1,
-        name: name.parse().unwrap(),
-        version,
-        data,
-        time: Timestamp::default(),
-    }
+    Event { sequence: 1, name: name.parse().unwrap(), version, data, time: Timestamp::default() }
 }
 
 fn job_request() -> std::sync::Arc<dyn Handler> {
@@ -39,19 +33,11 @@ fn job_request() -> std::sync::Arc<dyn Handler> {
 #[test]
 fn the_registry_knows_both_types() {
     let registry = registry().unwrap();
-    let names: Vec<_> = registry
-        .iter()
-        .map(|type_| type_.definition().name.to_string())
-        .collect();
+    let names: Vec<_> = registry.iter().map(|type_| type_.definition().name.to_string()).collect();
     assert_eq!(names, ["account", "job-request"]);
     for (type_, creates) in [("account", "open"), ("job-request", "create")] {
         for command in &registry.get(type_).unwrap().definition().commands {
-            assert_eq!(
-                command.creates,
-                command.name.as_str() == creates,
-                "{}",
-                command.name
-            );
+            assert_eq!(command.creates, command.name.as_str() == creates, "{}", command.name);
         }
     }
 }
@@ -61,11 +47,7 @@ fn every_example_of_a_command_is_valid_and_decodes() {
     for handler in registry().unwrap().iter() {
         for command in &handler.definition().commands {
             for example in examples(&command.schema) {
-                assert!(
-                    valid(&command.schema, &example),
-                    "{} {example}",
-                    command.name
-                );
+                assert!(valid(&command.schema, &example), "{} {example}", command.name);
                 handler.check(command.name.as_str(), &example).unwrap();
             }
         }
@@ -89,20 +71,11 @@ fn every_example_of_an_event_is_valid_and_folds() {
 fn every_schema_is_closed_bounded_and_explained() {
     for handler in registry().unwrap().iter() {
         let definition = handler.definition();
-        let commands = definition
-            .commands
-            .iter()
-            .map(|command| (&command.name, &command.schema));
-        let events = definition
-            .events
-            .iter()
-            .map(|event| (&event.name, &event.schema));
+        let commands = definition.commands.iter().map(|command| (&command.name, &command.schema));
+        let events = definition.events.iter().map(|event| (&event.name, &event.schema));
         for (name, schema) in commands.chain(events) {
             let schema: Value = serde_json::from_str(schema.text()).unwrap();
-            assert_eq!(
-                schema["$schema"],
-                "https://json-schema.org/draft/2020-12/schema"
-            );
+            assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
             for member in ["title", "description"] {
                 assert!(schema[member].is_string(), "{name} has no {member}");
             }
@@ -125,9 +98,7 @@ fn check_closed_and_bounded(name: &str, schema: &Value) {
     }
     if let Some(properties) = schema["properties"].as_object() {
         assert_eq!(schema["additionalProperties"], false, "{name}");
-        properties
-            .values()
-            .for_each(|property| check_closed_and_bounded(name, property));
+        properties.values().for_each(|property| check_closed_and_bounded(name, property));
     }
     if schema["items"].is_object() {
         check_closed_and_bounded(name, &schema["items"]);
@@ -140,20 +111,12 @@ fn the_largest_job_stays_small() {
     let id = |number: usize| format!("{number:03}{}", &longest[3..]);
     let name = "\u{1F9F9}".repeat(120);
     let cleaners: Vec<_> = (0..256).map(id).collect();
-    let tasks: Vec<_> = (0..256)
-        .map(|n| serde_json::json!({"id": id(n), "name": name, "done": false}))
-        .collect();
+    let tasks: Vec<_> =
+        (0..256).map(|n| serde_json::json!({"id": id(n), "name": name, "done": false})).collect();
     let body = json(&serde_json::json!({"cleaners": cleaners, "tasks": tasks}));
     let handler = job_request();
-    assert!(valid(
-        &handler.definition().command("create").unwrap().schema,
-        &body
-    ));
-    assert!(
-        body.as_str().len() < 200 * 1024,
-        "{} bytes",
-        body.as_str().len()
-    );
+    assert!(valid(&handler.definition().command("create").unwrap().schema, &body));
+    assert!(body.as_str().len() < 200 * 1024, "{} bytes", body.as_str().len());
 }
 
 #[test]
@@ -165,10 +128,7 @@ fn what_the_schema_cannot_say_is_refused_by_decoding() {
     let twice = json(&serde_json::json!({"cleaners": [], "tasks": [floor, wax]}));
     assert!(valid(schema, &twice));
     let refused = handler.check("create", &twice).unwrap_err();
-    assert!(
-        refused.why.contains("two tasks have the id floor"),
-        "{refused}"
-    );
+    assert!(refused.why.contains("two tasks have the id floor"), "{refused}");
     let twice = json(&serde_json::json!({"cleaners": ["ann", "ann"], "tasks": []}));
     assert!(!valid(schema, &twice));
     assert!(handler.check("create", &twice).is_err());
@@ -186,12 +146,7 @@ fn an_amount_is_written_as_an_integer() {
         assert!(account.check("deposit", &body).is_err(), "{amount}");
     }
     assert!(
-        account
-            .check(
-                "deposit",
-                &Json::try_from(r#"{"amount":0}"#.to_owned()).unwrap()
-            )
-            .is_err()
+        account.check("deposit", &Json::try_from(r#"{"amount":0}"#.to_owned()).unwrap()).is_err()
     );
 }
 
@@ -204,39 +159,15 @@ fn bodies_outside_the_schemas_are_refused() {
         ("account", "deposit", serde_json::json!({"amount": -1})),
         ("account", "deposit", serde_json::json!({"amount": 1.5})),
         ("account", "deposit", serde_json::json!({"amount": "1"})),
-        (
-            "account",
-            "deposit",
-            serde_json::json!({"amount": 9_223_372_036_854_775_808_u64}),
-        ),
+        ("account", "deposit", serde_json::json!({"amount": 9_223_372_036_854_775_808_u64})),
         ("account", "deposit", serde_json::json!({})),
         ("account", "open", serde_json::json!({"funds": 5})),
         ("account", "open", serde_json::json!([])),
-        (
-            "job-request",
-            "accept",
-            serde_json::json!({"cleanerId": ""}),
-        ),
-        (
-            "job-request",
-            "accept",
-            serde_json::json!({"cleanerId": "a/b"}),
-        ),
-        (
-            "job-request",
-            "accept",
-            serde_json::json!({"cleanerId": "a\n"}),
-        ),
-        (
-            "job-request",
-            "accept",
-            serde_json::json!({"cleanerId": long}),
-        ),
-        (
-            "job-request",
-            "start",
-            serde_json::json!({"cleanerId": null}),
-        ),
+        ("job-request", "accept", serde_json::json!({"cleanerId": ""})),
+        ("job-request", "accept", serde_json::json!({"cleanerId": "a/b"})),
+        ("job-request", "accept", serde_json::json!({"cleanerId": "a\n"})),
+        ("job-request", "accept", serde_json::json!({"cleanerId": long})),
+        ("job-request", "start", serde_json::json!({"cleanerId": null})),
         ("job-request", "create", serde_json::json!({"cleaners": []})),
         (
             "job-request",
@@ -245,13 +176,7 @@ fn bodies_outside_the_schemas_are_refused() {
         ),
     ];
     for (type_, command, body) in refused {
-        let schema = &registry
-            .get(type_)
-            .unwrap()
-            .definition()
-            .command(command)
-            .unwrap()
-            .schema;
+        let schema = &registry.get(type_).unwrap().definition().command(command).unwrap().schema;
         assert!(!valid(schema, &json(&body)), "{type_} {command} {body}");
     }
 }

@@ -26,22 +26,9 @@ impl Append {
         promise: DeliveryPromise,
     ) -> Self {
         let time = now();
-        let position = Position {
-            partition,
-            offset: 0,
-        };
-        let entry = Entry {
-            offset: 0,
-            time,
-            bytes: payload.len(),
-            content,
-        };
-        Self {
-            position,
-            value: record::timed(time, payload),
-            entry: Some(entry),
-            promise,
-        }
+        let position = Position { partition, offset: 0 };
+        let entry = Entry { offset: 0, time, bytes: payload.len(), content };
+        Self { position, value: record::timed(time, payload), entry: Some(entry), promise }
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -92,11 +92,7 @@ struct Appended<R> {
 
 impl<R: Recorded> Appended<R> {
     fn new(log: Arc<Log<R>>) -> Self {
-        Self {
-            next: log.ends(),
-            log,
-            entries: Vec::new(),
-        }
+        Self { next: log.ends(), log, entries: Vec::new() }
     }
 
     fn append(&mut self, partition: u32, entry: Entry<R>) -> u64 {
@@ -205,8 +201,7 @@ impl Batch {
             Some(head) => revision == head + 1,
             None => {
                 let stored = |revision| {
-                    self.tables
-                        .contains(Table::Commits, &key::commit(aggregate, revision))
+                    self.tables.contains(Table::Commits, &key::commit(aggregate, revision))
                 };
                 revision > 0 && !stored(revision)? && (revision == 1 || stored(revision - 1)?)
             }

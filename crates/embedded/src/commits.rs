@@ -33,10 +33,7 @@ impl Commits for Home {
         let mut refused = None;
         for commit in commits {
             match self.encoded(commit) {
-                Ok(value) => new.push(New {
-                    commit: Arc::clone(commit),
-                    value,
-                }),
+                Ok(value) => new.push(New { commit: Arc::clone(commit), value }),
                 Err(why) => {
                     refused = Some(why);
                     break;
@@ -44,11 +41,7 @@ impl Commits for Home {
             }
         }
         let bytes = new.iter().map(|new| new.value.len()).sum();
-        let (stored, ended) = match self
-            .inner
-            .write(bytes, move |batch| insert(batch, new))
-            .await
-        {
+        let (stored, ended) = match self.inner.write(bytes, move |batch| insert(batch, new)).await {
             Ok(inserted) => inserted,
             // Whoever was never told does not know.
             Err(fault @ Fault::BrokenOff) => {
@@ -68,10 +61,7 @@ impl Commits for Home {
         let aggregates = aggregates.to_vec();
         let loaded = self.inner.read(move |tables| {
             let view = tables.view();
-            aggregates
-                .iter()
-                .map(|wanted| load(&view, wanted))
-                .collect()
+            aggregates.iter().map(|wanted| load(&view, wanted)).collect()
         });
         Ok(loaded.await?)
     }
@@ -98,10 +88,7 @@ impl Home {
         let value = record::encode_numbered(commit.sequence, commit)?;
         let most = self.inner.settings.commit_bytes_max;
         if value.len() > most {
-            return Err(format!(
-                "the commit is {} bytes; {most} can be stored",
-                value.len()
-            ));
+            return Err(format!("the commit is {} bytes; {most} can be stored", value.len()));
         }
         Ok(value)
     }
@@ -111,12 +98,7 @@ impl Home {
 fn insert(batch: &mut Batch, new: Vec<New>) -> tables::Result<(usize, Ended)> {
     let mut stored = 0;
     for New { commit, value } in new {
-        let Commit {
-            aggregate,
-            request,
-            revision,
-            ..
-        } = commit.as_ref();
+        let Commit { aggregate, request, revision, .. } = commit.as_ref();
         let outcome = key::outcome(aggregate, request);
         if batch.contains(Table::Outcomes, &outcome)? {
             return Ok((stored, Ended::Repeat));
@@ -124,11 +106,7 @@ fn insert(batch: &mut Batch, new: Vec<New>) -> tables::Result<(usize, Ended)> {
         if !batch.follows(aggregate, *revision)? {
             return Ok((stored, Ended::Conflict));
         }
-        batch.write(
-            Table::Commits,
-            key::commit(aggregate, *revision),
-            value.into(),
-        );
+        batch.write(Table::Commits, key::commit(aggregate, *revision), value.into());
         batch.put(Table::Outcomes, outcome, revision.to_be_bytes());
         stored += 1;
     }
@@ -136,10 +114,7 @@ fn insert(batch: &mut Batch, new: Vec<New>) -> tables::Result<(usize, Ended)> {
 }
 
 fn load(view: &View<'_>, wanted: &Load) -> Result<Stored, Fault> {
-    let Load {
-        aggregate,
-        fold_version,
-    } = wanted;
+    let Load { aggregate, fold_version } = wanted;
     let unreadable = |what: &str| {
         let what = format!("the {what} of {aggregate}");
         move |why: Unreadable| Fault::Unreadable { what, why }
@@ -152,15 +127,9 @@ fn load(view: &View<'_>, wanted: &Load) -> Result<Stored, Fault> {
         .get(Table::Published, aggregate.as_str().as_bytes())?
         .map(|value| record::number(&value).map_err(unreadable("published mark")))
         .transpose()?;
-    let from = snapshot
-        .as_ref()
-        .map_or(1, |snapshot| snapshot.revision + 1);
+    let from = snapshot.as_ref().map_or(1, |snapshot| snapshot.revision + 1);
     let tail = tail(view, aggregate, from).collect::<Result<_, _>>()?;
-    Ok(Stored {
-        snapshot,
-        published: published.unwrap_or(0),
-        tail,
-    })
+    Ok(Stored { snapshot, published: published.unwrap_or(0), tail })
 }
 
 /// The commits of an aggregate from a revision on; a gap among them is an error.
@@ -174,16 +143,11 @@ fn tail(
     let what = aggregate.to_string();
     pairs.zip(from..).map(move |(pair, revision)| {
         let (key, value) = pair?;
-        let unreadable = |why| Fault::Unreadable {
-            what: format!("a commit of {what}"),
-            why,
-        };
+        let unreadable = |why| Fault::Unreadable { what: format!("a commit of {what}"), why };
         if key::last_number(&key) != Some(revision) {
             return Err(unreadable(format!("revision {revision} is missing")));
         }
-        record::decode_numbered(&value)
-            .map(Arc::new)
-            .map_err(unreadable)
+        record::decode_numbered(&value).map(Arc::new).map_err(unreadable)
     })
 }
 
@@ -196,10 +160,7 @@ fn first_after(view: &View<'_>, aggregate: &AggregateKey, after: u64) -> Result<
     while low < high {
         let middle = low + (high - low) / 2;
         let value = view.get(Table::Commits, &key::commit(aggregate, middle))?;
-        let unreadable = |why| Fault::Unreadable {
-            what: format!("a commit of {aggregate}"),
-            why,
-        };
+        let unreadable = |why| Fault::Unreadable { what: format!("a commit of {aggregate}"), why };
         let value = value.ok_or_else(|| unreadable(format!("revision {middle} is missing")))?;
         if record::number(&value).map_err(unreadable)? > after {
             high = middle;
@@ -219,9 +180,7 @@ impl Outcomes for Home {
         let ids = ids.to_vec();
         let found = self.inner.read(move |tables| {
             let view = tables.view();
-            ids.iter()
-                .map(|(aggregate, request)| find(&view, aggregate, request))
-                .collect()
+            ids.iter().map(|(aggregate, request)| find(&view, aggregate, request)).collect()
         });
         Ok(found.await?)
     }
@@ -232,19 +191,15 @@ fn find(
     aggregate: &AggregateKey,
     request: &RequestId,
 ) -> Result<Option<Arc<Commit>>, Fault> {
-    let unreadable = |why| Fault::Unreadable {
-        what: format!("outcome {request} of {aggregate}"),
-        why,
-    };
+    let unreadable =
+        |why| Fault::Unreadable { what: format!("outcome {request} of {aggregate}"), why };
     let Some(revision) = view.get(Table::Outcomes, &key::outcome(aggregate, request))? else {
         return Ok(None);
     };
     let revision = record::number(&revision).map_err(unreadable)?;
     let commit = view.get(Table::Commits, &key::commit(aggregate, revision))?;
     let commit = commit.ok_or_else(|| unreadable("its commit is missing".to_owned()))?;
-    record::decode_numbered(&commit)
-        .map(|commit| Some(Arc::new(commit)))
-        .map_err(unreadable)
+    record::decode_numbered(&commit).map(|commit| Some(Arc::new(commit))).map_err(unreadable)
 }
 
 #[async_trait]
@@ -252,12 +207,8 @@ impl Snapshots for Home {
     async fn save(&self, snapshots: Vec<Snapshot>) -> Result<(), Error> {
         let mut new = Vec::with_capacity(snapshots.len());
         for snapshot in &snapshots {
-            let value = record::encode_numbered(snapshot.revision, snapshot).map_err(|why| {
-                Error::from(Fault::NotStorable {
-                    what: "a snapshot",
-                    why,
-                })
-            })?;
+            let value = record::encode_numbered(snapshot.revision, snapshot)
+                .map_err(|why| Error::from(Fault::NotStorable { what: "a snapshot", why }))?;
             let key = key::snapshot(&snapshot.aggregate, snapshot.fold_version);
             new.push((key, snapshot.revision, value));
         }
@@ -275,12 +226,7 @@ impl Snapshots for Home {
         let written = self.inner.write(published.len() * 64, move |batch| {
             for (aggregate, sequence) in published {
                 let key = aggregate.as_str().as_bytes().to_vec();
-                put_newer(
-                    batch,
-                    Table::Published,
-                    (key, sequence),
-                    sequence.to_be_bytes().into(),
-                )?;
+                put_newer(batch, Table::Published, (key, sequence), sequence.to_be_bytes().into())?;
             }
             Ok(())
         });
@@ -295,9 +241,7 @@ fn put_newer(
     (key, number): (Vec<u8>, u64),
     value: Vec<u8>,
 ) -> tables::Result<()> {
-    let there = batch
-        .get(table, &key)?
-        .and_then(|there| record::number(&there).ok());
+    let there = batch.get(table, &key)?.and_then(|there| record::number(&there).ok());
     if there.is_none_or(|there| there < number) {
         batch.put(table, key, value);
     }

@@ -129,16 +129,11 @@ pub(crate) struct Directory {
 impl Directory {
     /// Makes the directory if there is none, and takes hold of it.
     pub(crate) fn hold(path: &Path) -> Result<Self, OpenError> {
-        let io = |source| OpenError::Io {
-            directory: path.to_owned(),
-            source,
-        };
+        let io = |source| OpenError::Io { directory: path.to_owned(), source };
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => refuse_foreign(path)?,
             Ok(_) => {
-                return Err(OpenError::NotADirectory {
-                    directory: path.to_owned(),
-                });
+                return Err(OpenError::NotADirectory { directory: path.to_owned() });
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(path).map_err(io)?;
@@ -147,10 +142,7 @@ impl Directory {
             Err(error) => return Err(io(error)),
         }
         let lock = lock(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            _lock: lock,
-        })
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// Where the tables are.
@@ -180,10 +172,7 @@ impl Directory {
         // The version is read first: a newer format may have other members.
         let Version { format } = serde_json::from_slice(&text).map_err(unreadable)?;
         if format > FORMAT {
-            return Err(OpenError::Newer {
-                directory: self.path.clone(),
-                found: format,
-            });
+            return Err(OpenError::Newer { directory: self.path.clone(), found: format });
         }
         serde_json::from_slice(&text).map(Some).map_err(unreadable)
     }
@@ -199,11 +188,7 @@ impl Directory {
             (Some(had), None) => had.partitions,
             (Some(had), Some(asked)) if asked < had.partitions => {
                 let directory = self.path.clone();
-                return Err(OpenError::Fewer {
-                    directory,
-                    had: had.partitions,
-                    asked,
-                });
+                return Err(OpenError::Fewer { directory, had: had.partitions, asked });
             }
             (Some(_), Some(asked)) => asked,
         };
@@ -212,11 +197,7 @@ impl Directory {
             (Some(had), Some(asked)) if asked != had.event_partitions => {
                 let directory = self.path.clone();
                 let had = had.event_partitions;
-                return Err(OpenError::EventPartitions {
-                    directory,
-                    had,
-                    asked,
-                });
+                return Err(OpenError::EventPartitions { directory, had, asked });
             }
             (Some(had), _) => had.event_partitions,
         };
@@ -225,11 +206,7 @@ impl Directory {
                 return Err(OpenError::Partitions { asked });
             }
         }
-        Ok(Format {
-            format: FORMAT,
-            partitions,
-            event_partitions,
-        })
+        Ok(Format { format: FORMAT, partitions, event_partitions })
     }
 
     /// Removes what an unfinished making left behind.
@@ -261,26 +238,17 @@ impl Directory {
     }
 
     pub(crate) fn io(&self, source: io::Error) -> OpenError {
-        OpenError::Io {
-            directory: self.path.clone(),
-            source,
-        }
+        OpenError::Io { directory: self.path.clone(), source }
     }
 
     pub(crate) fn damaged(&self, why: impl Into<String>) -> OpenError {
-        OpenError::Damaged {
-            directory: self.path.clone(),
-            why: why.into(),
-        }
+        OpenError::Damaged { directory: self.path.clone(), why: why.into() }
     }
 }
 
 /// A directory with anything in it that we did not make is left alone.
 fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
-    let io = |source| OpenError::Io {
-        directory: path.to_owned(),
-        source,
-    };
+    let io = |source| OpenError::Io { directory: path.to_owned(), source };
     let ours = [LOCK, FORMAT_FILE, FORMAT_NEW, STORE, OF_THE_FILE_SYSTEM];
     if path.join(FORMAT_FILE).exists() {
         return Ok(());
@@ -288,9 +256,7 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     for entry in fs::read_dir(path).map_err(io)? {
         let name = entry.map_err(io)?.file_name();
         if !ours.iter().any(|ours| name == *ours) {
-            return Err(OpenError::Foreign {
-                directory: path.to_owned(),
-            });
+            return Err(OpenError::Foreign { directory: path.to_owned() });
         }
     }
     Ok(())
@@ -298,10 +264,7 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
 
 /// Locks the directory for this process and writes into the lock who that is.
 fn lock(path: &Path) -> Result<File, OpenError> {
-    let io = |source| OpenError::Io {
-        directory: path.to_owned(),
-        source,
-    };
+    let io = |source| OpenError::Io { directory: path.to_owned(), source };
     let mut file = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -318,11 +281,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
             drop(file.read_to_string(&mut text));
             let (pid, since) = text.trim().split_once(' ').unwrap_or(("?", "?"));
             let (pid, since) = (pid.to_owned(), since.to_owned());
-            return Err(OpenError::Held {
-                directory: path.to_owned(),
-                pid,
-                since,
-            });
+            return Err(OpenError::Held { directory: path.to_owned(), pid, since });
         }
     }
     let mut write = || {

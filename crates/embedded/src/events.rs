@@ -26,19 +26,13 @@ impl EventLog for Home {
                     request: commit.request.clone(),
                     event: event.clone(),
                 };
-                let payload = published.encode().map_err(|why| Fault::NotStorable {
-                    what: "an event",
-                    why,
-                })?;
+                let payload = published
+                    .encode()
+                    .map_err(|why| Fault::NotStorable { what: "an event", why })?;
                 let value = record::timed(time, &payload);
                 bytes += value.len();
                 let content = Content::Whole(published);
-                let entry = Entry {
-                    offset: 0,
-                    time,
-                    bytes: payload.len(),
-                    content,
-                };
+                let entry = Entry { offset: 0, time, bytes: payload.len(), content };
                 records.push((partition, value, entry));
             }
         }

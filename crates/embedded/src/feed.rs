@@ -29,14 +29,7 @@ impl<R> Member<R> {
     /// Joins the group.
     pub(crate) fn join(home: Arc<Inner>, log: Arc<Log<R>>, group: Arc<Group>) -> Self {
         let (member, signal) = group.join();
-        Self {
-            home,
-            log,
-            group,
-            member,
-            signal,
-            left: false,
-        }
+        Self { home, log, group, member, signal, left: false }
     }
 }
 
@@ -112,29 +105,20 @@ impl<R: Recorded> Lane<R> for Reader<R> {
     }
 
     async fn next(&self, records_max: usize, bytes_max: usize) -> Result<Input<R>, Error> {
-        let share = Share {
-            records_max: records_max.max(1),
-            bytes_max,
-        };
+        let share = Share { records_max: records_max.max(1), bytes_max };
         let partition = self.grant.partition;
         loop {
             if self.is_revoked() {
                 return Ok(Input::Revoked);
             }
-            let records = match self
-                .log
-                .find(partition, self.at.load(Ordering::Relaxed), share)
-            {
+            let records = match self.log.find(partition, self.at.load(Ordering::Relaxed), share) {
                 Found::Nothing => Vec::new(),
-                Found::InMemory(entries) => entries
-                    .iter()
-                    .map(|entry| entry.record(partition))
-                    .collect(),
+                Found::InMemory(entries) => {
+                    entries.iter().map(|entry| entry.record(partition)).collect()
+                }
                 Found::OnDisk(offset) => {
                     let (kind, from) = (self.log.kind(), Position { partition, offset });
-                    self.home
-                        .read(move |tables| Log::read(kind, tables, from, share))
-                        .await?
+                    self.home.read(move |tables| Log::read(kind, tables, from, share)).await?
                 }
             };
             if let Some(last) = records.last() {

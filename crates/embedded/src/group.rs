@@ -40,12 +40,7 @@ pub(crate) enum Standing {
 impl Group {
     /// The group with this durable progress of its partitions.
     pub(crate) fn new(kind: Kind, name: &str, saved: &[Option<u64>], revoke: Duration) -> Self {
-        Self {
-            kind,
-            name: name.to_owned(),
-            revoke,
-            state: Mutex::new(Shares::new(saved)),
-        }
+        Self { kind, name: name.to_owned(), revoke, state: Mutex::new(Shares::new(saved)) }
     }
 
     /// The key under which the progress of a partition is kept.
@@ -110,11 +105,7 @@ impl Group {
 
     /// The durable progress of every partition.
     pub(crate) fn progress(&self) -> Vec<Option<u64>> {
-        lock(&self.state)
-            .slots
-            .iter()
-            .map(|slot| slot.saved)
-            .collect()
+        lock(&self.state).slots.iter().map(|slot| slot.saved).collect()
     }
 
     /// A lane's save is about to be written; says whether the lane may still save. If so, its
@@ -140,11 +131,7 @@ impl Group {
         };
         slot.saved = slot.saved.max(Some(progress));
         slot.saving -= 1;
-        if let Lease::Held(Holder {
-            member,
-            taken: false,
-            ..
-        }) = &slot.lease
+        if let Lease::Held(Holder { member, taken: false, .. }) = &slot.lease
             && let Some(member) = state.members.get(member)
         {
             member.signal.notify_one();

@@ -29,15 +29,9 @@ impl Groups {
         settings: &Settings,
     ) -> Result<Self, Fault> {
         let mut saved: HashMap<String, Vec<Option<u64>>> = HashMap::new();
-        for pair in tables
-            .view()
-            .prefix(Table::Notes, &key::all_progress(kind.byte()))
-        {
+        for pair in tables.view().prefix(Table::Notes, &key::all_progress(kind.byte())) {
             let (key, value) = pair?;
-            let unreadable = |why| Fault::Unreadable {
-                what: "progress".to_owned(),
-                why,
-            };
+            let unreadable = |why| Fault::Unreadable { what: "progress".to_owned(), why };
             let progress = record::number(&value).map_err(unreadable)?;
             let Some((partition, group)) = key::group_of_progress(&key) else {
                 continue;
@@ -54,12 +48,7 @@ impl Groups {
             (name, group)
         };
         let groups = Mutex::new(saved.into_iter().map(group).collect());
-        Ok(Self {
-            kind,
-            partitions,
-            revoke,
-            groups,
-        })
+        Ok(Self { kind, partitions, revoke, groups })
     }
 
     /// The group of that name; there is one for every name.

@@ -32,9 +32,7 @@ impl Home {
     /// # Errors
     /// Why it cannot be opened, for people.
     pub fn open(directory: &Path, settings: &Settings) -> Result<Self, OpenError> {
-        Ok(Self {
-            inner: Arc::new(Inner::open(directory, settings)?),
-        })
+        Ok(Self { inner: Arc::new(Inner::open(directory, settings)?) })
     }
 
     /// The log of requests.
@@ -162,9 +160,7 @@ impl Home {
 
 impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Home")
-            .field("partitions", &self.partitions())
-            .finish_non_exhaustive()
+        f.debug_struct("Home").field("partitions", &self.partitions()).finish_non_exhaustive()
     }
 }
 

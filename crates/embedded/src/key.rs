@@ -87,10 +87,7 @@ fn note(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
 
 /// The saved progress of a group in a partition of a log.
 pub(crate) fn progress(log: u8, group: &str, partition: u32) -> Vec<u8> {
-    note(
-        PROGRESS,
-        &[&[log], &partition.to_be_bytes(), group.as_bytes()],
-    )
+    note(PROGRESS, &[&[log], &partition.to_be_bytes(), group.as_bytes()])
 }
 
 /// All progress of all groups on a log.
@@ -101,10 +98,7 @@ pub(crate) fn all_progress(log: u8) -> Vec<u8> {
 /// Which partition and group the key of a progress is of.
 pub(crate) fn group_of_progress(key: &[u8]) -> Option<(u32, &str)> {
     let (partition, group) = key.get(2..)?.split_first_chunk()?;
-    Some((
-        u32::from_be_bytes(*partition),
-        std::str::from_utf8(group).ok()?,
-    ))
+    Some((u32::from_be_bytes(*partition), std::str::from_utf8(group).ok()?))
 }
 
 /// The offset below which the records of a partition were deleted.
@@ -123,15 +117,7 @@ pub(crate) fn letter(id: &LetterId) -> Option<Vec<u8>> {
     if topic.contains(&0) || topic.len() > KEY_BYTES_MAX / 2 {
         return None;
     }
-    Some(note(
-        LETTER,
-        &[
-            topic,
-            &[0],
-            &id.partition.to_be_bytes(),
-            &id.offset.to_be_bytes(),
-        ],
-    ))
+    Some(note(LETTER, &[topic, &[0], &id.partition.to_be_bytes(), &id.offset.to_be_bytes()]))
 }
 
 /// Where the lane of a partition began, and how often.
@@ -141,13 +127,7 @@ pub(crate) fn begun(partition: u32) -> Vec<u8> {
 
 /// How often a record was marked.
 pub(crate) fn marked(position: Position) -> Vec<u8> {
-    note(
-        MARKED,
-        &[
-            &position.partition.to_be_bytes(),
-            &position.offset.to_be_bytes(),
-        ],
-    )
+    note(MARKED, &[&position.partition.to_be_bytes(), &position.offset.to_be_bytes()])
 }
 
 /// Everything that was announced.

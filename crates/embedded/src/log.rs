@@ -30,10 +30,7 @@ impl<R: Clone> Entry<R> {
 
     pub(crate) fn record(&self, partition: u32) -> Record<R> {
         Record {
-            position: Position {
-                partition,
-                offset: self.offset,
-            },
+            position: Position { partition, offset: self.offset },
             time: self.time,
             bytes: self.bytes,
             content: self.content.clone(),
@@ -109,28 +106,16 @@ impl<R: Recorded> Log<R> {
     ) -> Result<Self, Fault> {
         let view = tables.view();
         let tail = |partition: u32| {
-            let unreadable = |why| Fault::Unreadable {
-                what: "a log's start".to_owned(),
-                why,
-            };
+            let unreadable = |why| Fault::Unreadable { what: "a log's start".to_owned(), why };
             let start = match view.get(Table::Notes, &key::start(kind.byte(), partition))? {
                 Some(start) => record::number(&start).map_err(unreadable)?,
                 None => 0,
             };
             let last = view.last_key(kind.table(), &key::partition(partition))?;
-            let end = last
-                .as_deref()
-                .and_then(key::last_number)
-                .map_or(0, |last| last + 1);
+            let end = last.as_deref().and_then(key::last_number).map_or(0, |last| last + 1);
             // When all records were deleted, the offsets go on behind them nevertheless.
             let end = end.max(start);
-            Ok(Mutex::new(Tail {
-                entries: VecDeque::new(),
-                bytes: 0,
-                start,
-                end,
-                lanes: vec![],
-            }))
+            Ok(Mutex::new(Tail { entries: VecDeque::new(), bytes: 0, start, end, lanes: vec![] }))
         };
         let count = partitions as usize;
         Ok(Self {
@@ -164,11 +149,7 @@ impl<R: Recorded> Log<R> {
         if let Some(tail) = self.tail(partition) {
             let mut tail = lock(tail);
             tail.start = tail.start.max(start);
-            while tail
-                .entries
-                .front()
-                .is_some_and(|entry| entry.offset < start)
-            {
+            while tail.entries.front().is_some_and(|entry| entry.offset < start) {
                 tail.drop_oldest();
             }
         }
@@ -253,10 +234,7 @@ impl<R: Recorded> Log<R> {
                 break;
             }
             records.push(Record {
-                position: Position {
-                    partition: from.partition,
-                    offset,
-                },
+                position: Position { partition: from.partition, offset },
                 time,
                 bytes: payload.len(),
                 content: R::content(payload),
@@ -283,14 +261,8 @@ impl<R> Tail<R> {
             bytes += entry.bytes;
             *taken == 0 || (*taken < share.records_max && bytes <= share.bytes_max)
         };
-        let entries = self
-            .entries
-            .range(skipped.min(self.entries.len())..)
-            .enumerate();
-        entries
-            .take_while(fits)
-            .map(|(_, entry)| Arc::clone(entry))
-            .collect()
+        let entries = self.entries.range(skipped.min(self.entries.len())..).enumerate();
+        entries.take_while(fits).map(|(_, entry)| Arc::clone(entry)).collect()
     }
 
     fn wake(&self) {

@@ -72,9 +72,8 @@ fn journals(store: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(store)? {
         let path = entry?.path();
         let number = path.extension().filter(|extension| *extension == "jnl");
-        let number = number
-            .and(path.file_stem())
-            .and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+        let number =
+            number.and(path.file_stem()).and_then(|stem| stem.to_str()?.parse::<u64>().ok());
         if let Some(number) = number {
             journals.push((number, path));
         }
@@ -111,10 +110,7 @@ fn scan(path: &Path) -> Result<(Option<Span>, u64), Unmendable> {
             Found::Wrong(_) => match batch(&mut reader)? {
                 Found::Torn => return Ok((last, from)),
                 Found::Whole(_) | Found::Wrong(_) => {
-                    return Err(Unmendable::Damaged {
-                        path: path.to_owned(),
-                        at: from,
-                    });
+                    return Err(Unmendable::Damaged { path: path.to_owned(), at: from });
                 }
             },
         }
@@ -153,11 +149,7 @@ fn whole_batch(reader: &mut Counted<'_, impl Read>) -> io::Result<Found> {
         return Ok(Found::Torn);
     }
     let whole = checksum == hasher.0.digest();
-    Ok(if whole {
-        Found::Whole(reader.bytes)
-    } else {
-        Found::Wrong(reader.bytes)
-    })
+    Ok(if whole { Found::Whole(reader.bytes) } else { Found::Wrong(reader.bytes) })
 }
 
 /// Reads an item behind its tag: kind, compression, keyspace, lengths, key and value.
@@ -182,9 +174,7 @@ fn item(reader: &mut Counted<'_, impl Read>, hasher: &mut Hasher) -> io::Result<
 fn write_again(file: &mut File, batch: Span) -> io::Result<()> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(batch.from))?;
-    Read::by_ref(file)
-        .take(batch.bytes)
-        .read_to_end(&mut bytes)?;
+    Read::by_ref(file).take(batch.bytes).read_to_end(&mut bytes)?;
     file.seek(SeekFrom::Start(batch.from))?;
     file.write_all(&bytes)
 }

@@ -18,10 +18,7 @@ fn not_storable(what: &'static str) -> impl Fn(Unreadable) -> Error {
 }
 
 fn unreadable(why: Unreadable) -> Fault {
-    Fault::Unreadable {
-        what: "a dead letter".to_owned(),
-        why,
-    }
+    Fault::Unreadable { what: "a dead letter".to_owned(), why }
 }
 
 fn letter_key(id: &LetterId) -> Result<Vec<u8>, Error> {
@@ -61,9 +58,7 @@ impl DeadLetters for Home {
             let view = tables.view();
             let end = key::behind(&key::letters());
             let letters = view.range(Table::Notes, &from, &end).take(limit);
-            letters
-                .map(|pair| record::decode(&pair?.1).map_err(unreadable))
-                .collect()
+            letters.map(|pair| record::decode(&pair?.1).map_err(unreadable)).collect()
         });
         Ok(letters.await?)
     }
@@ -74,9 +69,7 @@ impl DeadLetters for Home {
         };
         let letter = self.inner.read(move |tables| {
             let letter = tables.view().get(Table::Notes, &key)?;
-            letter
-                .map(|letter| record::decode(&letter).map_err(unreadable))
-                .transpose()
+            letter.map(|letter| record::decode(&letter).map_err(unreadable)).transpose()
         });
         Ok(letter.await?)
     }
@@ -117,18 +110,16 @@ impl CrashMarks for Home {
         let begun = self.inner.write(64, move |batch| {
             forget_marks(batch, partition, progress)?;
             let key = key::begun(partition);
-            let times = match batch
-                .get(Table::Notes, &key)?
-                .as_deref()
-                .map(record::decode::<(u64, u32)>)
-            {
-                Some(Ok((at, times))) if at == progress => times,
-                _ => 0,
-            };
+            let times =
+                match batch.get(Table::Notes, &key)?.as_deref().map(record::decode::<(u64, u32)>) {
+                    Some(Ok((at, times))) if at == progress => times,
+                    _ => 0,
+                };
+            let marked = u32::from(is_marked(batch, partition, progress)?);
             let value = record::encode(&(progress, times.saturating_add(1)));
             Ok(value.map(|value| {
                 batch.put(Table::Notes, key, value);
-                times
+                times.max(marked)
             }))
         });
         begun.await?.map_err(not_storable("a crash mark"))
@@ -138,9 +129,7 @@ impl CrashMarks for Home {
         let marked = self.inner.write(64, move |batch| {
             let key = key::marked(position);
             let before = batch.get(Table::Notes, &key)?;
-            let before = before
-                .and_then(|before| record::decode(&before).ok())
-                .unwrap_or(0_u32);
+            let before = before.and_then(|before| record::decode(&before).ok()).unwrap_or(0_u32);
             let times = before.saturating_add(1);
             Ok(record::encode(&times).map(|value| {
                 batch.put(Table::Notes, key, value);
@@ -162,16 +151,19 @@ impl CrashMarks for Home {
     }
 }
 
+/// Whether a record of the partition at or above the progress is marked.
+fn is_marked(batch: &Batch, partition: u32, progress: u64) -> tables::Result<bool> {
+    let at = |offset| key::marked(Position { partition, offset });
+    let tables = std::sync::Arc::clone(batch.tables());
+    let view = tables.view();
+    let mut marks = view.range(Table::Notes, &at(progress), &at(u64::MAX));
+    Ok(marks.next().transpose()?.is_some())
+}
+
 /// Marks of records below the progress speak of nothing any more.
 fn forget_marks(batch: &mut Batch, partition: u32, progress: u64) -> tables::Result<()> {
-    let from = key::marked(Position {
-        partition,
-        offset: 0,
-    });
-    let to = key::marked(Position {
-        partition,
-        offset: progress,
-    });
+    let from = key::marked(Position { partition, offset: 0 });
+    let to = key::marked(Position { partition, offset: progress });
     let tables = std::sync::Arc::clone(batch.tables());
     for pair in tables.view().range(Table::Notes, &from, &to) {
         batch.remove(Table::Notes, pair?.0.to_vec());
@@ -203,10 +195,7 @@ impl Announcements for Home {
         let known = self.inner.read(|tables| {
             let view = tables.view();
             let keys = view.prefix(Table::Notes, &key::announcements());
-            let unreadable = |why| Fault::Unreadable {
-                what: "an announcement".to_owned(),
-                why,
-            };
+            let unreadable = |why| Fault::Unreadable { what: "an announcement".to_owned(), why };
             keys.map(|pair| {
                 record::decode(pair?.0.get(1..).unwrap_or_default()).map_err(unreadable)
             })

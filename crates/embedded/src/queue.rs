@@ -123,10 +123,7 @@ impl Queue {
                 return false;
             }
             state.asleep = true;
-            state = self
-                .filled
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.asleep = false;
         gauge!("ordain_embedded_queue_jobs").set((state.appends.len() + state.works.len()) as f64);

@@ -50,9 +50,7 @@ pub(crate) fn number(bytes: &[u8]) -> Result<u64, Unreadable> {
 fn unversioned(bytes: &[u8]) -> Result<&[u8], Unreadable> {
     match bytes.split_first() {
         Some((&VERSION, value)) => Ok(value),
-        Some((version, _)) => Err(format!(
-            "version {version} is not one that this build reads"
-        )),
+        Some((version, _)) => Err(format!("version {version} is not one that this build reads")),
         None => Err("empty".to_owned()),
     }
 }
@@ -68,20 +66,16 @@ pub(crate) trait Recorded: Sized + Clone + Send + Sync + 'static {
     fn content(bytes: &[u8]) -> Content<Self> {
         match Self::decode(bytes) {
             Ok(whole) => Content::Whole(whole),
-            Err(why) => Content::Damaged(Damaged {
-                named: named(bytes),
-                why,
-                bytes: bytes.to_vec(),
-            }),
+            Err(why) => {
+                Content::Damaged(Damaged { named: named(bytes), why, bytes: bytes.to_vec() })
+            }
         }
     }
 }
 
 /// Whatever a log keeps begins with whom it is about and under which request id.
 fn named(bytes: &[u8]) -> Option<(AggregateKey, RequestId)> {
-    postcard::take_from_bytes(unversioned(bytes).ok()?)
-        .ok()
-        .map(|(named, _)| named)
+    postcard::take_from_bytes(unversioned(bytes).ok()?).ok().map(|(named, _)| named)
 }
 
 impl Recorded for Command {
@@ -101,11 +95,7 @@ impl Recorded for Published {
 
     fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
         let (aggregate, request, event): (AggregateKey, RequestId, Event) = decode(bytes)?;
-        Ok(Self {
-            aggregate,
-            request,
-            event,
-        })
+        Ok(Self { aggregate, request, event })
     }
 }
 
@@ -120,10 +110,7 @@ pub(crate) fn timed(time: Timestamp, payload: &[u8]) -> Vec<u8> {
 /// The time and the bytes of a record.
 pub(crate) fn untimed(value: &[u8]) -> (Timestamp, &[u8]) {
     match value.split_first_chunk() {
-        Some((time, payload)) => (
-            Timestamp::from_nanoseconds(i64::from_be_bytes(*time)),
-            payload,
-        ),
+        Some((time, payload)) => (Timestamp::from_nanoseconds(i64::from_be_bytes(*time)), payload),
         None => (Timestamp::default(), value),
     }
 }

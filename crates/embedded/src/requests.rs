@@ -23,8 +23,7 @@ impl CommandLog for Home {
             tracing::error!(why, "command_not_writable");
             NotAccepted::Full
         })?;
-        self.inner
-            .append(partition, &payload, Content::Whole(command))
+        self.inner.append(partition, &payload, Content::Whole(command))
     }
 
     async fn ends(&self) -> Result<Vec<u64>, Error> {
@@ -37,11 +36,7 @@ impl CommandLog for Home {
 
     async fn prune(&self, before: Timestamp) -> Result<(), Error> {
         for (partition, progress) in (0..).zip(self.inner.workers.progress()) {
-            while self
-                .inner
-                .prune(partition, progress.unwrap_or(0), before)
-                .await?
-            {}
+            while self.inner.prune(partition, progress.unwrap_or(0), before).await? {}
         }
         Ok(())
     }
@@ -50,13 +45,8 @@ impl CommandLog for Home {
 impl Inner {
     /// Deletes some records of a partition; says whether there may be more to delete.
     async fn prune(&self, partition: u32, progress: u64, before: Timestamp) -> Result<bool, Fault> {
-        let from = Position {
-            partition,
-            offset: self.requests.start(partition),
-        };
-        let old = self
-            .read(move |tables| old(tables, from, progress, before))
-            .await?;
+        let from = Position { partition, offset: self.requests.start(partition) };
+        let old = self.read(move |tables| old(tables, from, progress, before)).await?;
         let Some(&last) = old.last() else {
             return Ok(false);
         };
@@ -86,18 +76,12 @@ fn old(
     progress: u64,
     before: Timestamp,
 ) -> Result<Vec<u64>, Fault> {
-    let to = key::record(Position {
-        offset: progress,
-        ..from
-    });
+    let to = key::record(Position { offset: progress, ..from });
     let mut old = Vec::new();
     if from.offset >= progress {
         return Ok(old);
     }
-    for pair in tables
-        .view()
-        .range(Table::Requests, &key::record(from), &to)
-    {
+    for pair in tables.view().range(Table::Requests, &key::record(from), &to) {
         let (key, value) = pair?;
         if record::untimed(&value).0 >= before {
             break;

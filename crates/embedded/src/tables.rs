@@ -95,10 +95,7 @@ impl Tables {
         };
         let [a, b, c, d, e, f, g, h, i] = Table::ALL.map(open);
         let keyspaces = [a?, b?, c?, d?, e?, f?, g?, h?, i?];
-        Ok(Self {
-            keyspaces,
-            database,
-        })
+        Ok(Self { keyspaces, database })
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -111,10 +108,7 @@ impl Tables {
 
     /// All that is durable now, and nothing that becomes so later.
     pub(crate) fn view(&self) -> View<'_> {
-        View {
-            tables: self,
-            snapshot: self.database.snapshot(),
-        }
+        View { tables: self, snapshot: self.database.snapshot() }
     }
 
     /// The newest value under a key; for the writer, which alone changes them.
@@ -146,9 +140,7 @@ impl View<'_> {
         from: &[u8],
         to: &[u8],
     ) -> impl Iterator<Item = Result<fjall::KvPair>> + use<> {
-        self.snapshot
-            .range(self.tables.keyspace(table), from..to)
-            .map(Guard::into_inner)
+        self.snapshot.range(self.tables.keyspace(table), from..to).map(Guard::into_inner)
     }
 
     /// What stands under the keys that begin so, in their order.
@@ -157,9 +149,7 @@ impl View<'_> {
         table: Table,
         prefix: &[u8],
     ) -> impl Iterator<Item = Result<fjall::KvPair>> + use<> {
-        self.snapshot
-            .prefix(self.tables.keyspace(table), prefix)
-            .map(Guard::into_inner)
+        self.snapshot.prefix(self.tables.keyspace(table), prefix).map(Guard::into_inner)
     }
 
     /// The last key that begins so.

@@ -40,28 +40,19 @@ impl ViewStore for Home {
         for RowWrite { expected, row } in &writes {
             let value = record::encode_numbered(row.sequence, row).map_err(not_storable)?;
             let key = key::in_view(view, &row.key).ok_or_else(too_long)?;
-            new.push(Conditional {
-                key,
-                expected: *expected,
-                number: row.sequence,
-                value,
-            });
+            new.push(Conditional { key, expected: *expected, number: row.sequence, value });
         }
         self.write_if(Table::Rows, new).await
     }
 
     async fn marks(&self, view: &str, of: &[AggregateKey]) -> Result<Vec<Option<u64>>, Error> {
-        let keys: Vec<_> = of
-            .iter()
-            .map(|of| key::in_view(view, of.as_str()))
-            .collect();
+        let keys: Vec<_> = of.iter().map(|of| key::in_view(view, of.as_str())).collect();
         let marks = self.inner.read(move |tables| {
             let view = tables.view();
             let mark = |key: &Option<Vec<u8>>| {
                 let Some(key) = key else { return Ok(None) };
                 let mark = view.get(Table::Marks, key)?;
-                mark.map(|mark| record::number(&mark).map_err(unreadable))
-                    .transpose()
+                mark.map(|mark| record::number(&mark).map_err(unreadable)).transpose()
             };
             keys.iter().map(mark).collect()
         });
@@ -70,20 +61,10 @@ impl ViewStore for Home {
 
     async fn set_marks(&self, view: &str, marks: Vec<Mark>) -> Result<Vec<bool>, Error> {
         let mut new = Vec::with_capacity(marks.len());
-        for Mark {
-            aggregate,
-            expected,
-            sequence,
-        } in marks
-        {
+        for Mark { aggregate, expected, sequence } in marks {
             let key = key::in_view(view, aggregate.as_str()).ok_or_else(too_long)?;
             let value = sequence.to_be_bytes().to_vec();
-            new.push(Conditional {
-                key,
-                expected,
-                number: sequence,
-                value,
-            });
+            new.push(Conditional { key, expected, number: sequence, value });
         }
         self.write_if(Table::Marks, new).await
     }
@@ -93,10 +74,7 @@ impl ViewStore for Home {
         let Some(prefix) = key::in_view(view, &range.prefix) else {
             return Ok(RowList::default());
         };
-        let after = range
-            .after
-            .as_deref()
-            .map(|after| key::in_view(view, after));
+        let after = range.after.as_deref().map(|after| key::in_view(view, after));
         let after = match after {
             // There is nothing behind a key that is too long, or nobody can say what.
             Some(None) => return Ok(RowList::default()),
@@ -108,9 +86,7 @@ impl ViewStore for Home {
         };
         let from = after.map_or_else(|| prefix.clone(), |after| after.max(prefix.clone()));
         let to = key::behind(&prefix);
-        let rows = self
-            .inner
-            .read(move |tables| list(&tables.view(), &from, &to, limit));
+        let rows = self.inner.read(move |tables| list(&tables.view(), &from, &to, limit));
         Ok(rows.await?)
     }
 }
@@ -119,18 +95,14 @@ impl Home {
     async fn write_if(&self, table: Table, new: Vec<Conditional>) -> Result<Vec<bool>, Error> {
         let bytes = new.iter().map(|new| new.key.len() + new.value.len()).sum();
         let written = self.inner.write(bytes, move |batch| {
-            new.into_iter()
-                .map(|new| put_if(batch, table, new))
-                .collect()
+            new.into_iter().map(|new| put_if(batch, table, new)).collect()
         });
         Ok(written.await?)
     }
 }
 
 fn put_if(batch: &mut Batch, table: Table, new: Conditional) -> tables::Result<bool> {
-    let there = batch
-        .get(table, &new.key)?
-        .and_then(|there| record::number(&there).ok());
+    let there = batch.get(table, &new.key)?.and_then(|there| record::number(&there).ok());
     let holds = there == new.expected && new.expected.is_none_or(|there| there < new.number);
     if holds {
         batch.put(table, new.key, new.value);
@@ -140,8 +112,7 @@ fn put_if(batch: &mut Batch, table: Table, new: Conditional) -> tables::Result<b
 
 fn read_row(view: &View<'_>, key: &[u8]) -> Result<Option<Row>, Fault> {
     let row = view.get(Table::Rows, key)?;
-    row.map(|row| record::decode_numbered(&row).map_err(unreadable))
-        .transpose()
+    row.map(|row| record::decode_numbered(&row).map_err(unreadable)).transpose()
 }
 
 fn list(view: &View<'_>, from: &[u8], to: &[u8], limit: usize) -> Result<RowList, Fault> {
@@ -165,10 +136,7 @@ fn list(view: &View<'_>, from: &[u8], to: &[u8], limit: usize) -> Result<RowList
 }
 
 fn unreadable(why: Unreadable) -> Fault {
-    Fault::Unreadable {
-        what: "a row or mark of a view".to_owned(),
-        why,
-    }
+    Fault::Unreadable { what: "a row or mark of a view".to_owned(), why }
 }
 
 fn not_storable(why: Unreadable) -> Error {

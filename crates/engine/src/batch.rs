@@ -104,9 +104,7 @@ impl Batch {
     /// Nothing of what was decided is known to be stored: forget it.
     pub(crate) fn forget_decided(&mut self) {
         // Nothing stored needs no fold, so this cannot fail.
-        self.entries
-            .values_mut()
-            .for_each(|entry| drop(entry.settle(0)));
+        self.entries.values_mut().for_each(|entry| drop(entry.settle(0)));
     }
 
     fn settle_twins(&mut self, commit: &Arc<Commit>) {
@@ -115,9 +113,7 @@ impl Batch {
         }
         let is_twin =
             |item: &Item| item.aggregate == commit.aggregate && item.request == commit.request;
-        let (twins, others) = std::mem::take(&mut self.twins)
-            .into_iter()
-            .partition(is_twin);
+        let (twins, others) = std::mem::take(&mut self.twins).into_iter().partition(is_twin);
         self.twins = others;
         let twins: Vec<Item> = twins;
         twins.iter().for_each(|twin| self.reply(twin, commit));
@@ -150,9 +146,5 @@ impl Batch {
 }
 
 fn event_bytes(commit: &Commit) -> usize {
-    commit
-        .events
-        .iter()
-        .map(|event| event.data.as_str().len())
-        .sum()
+    commit.events.iter().map(|event| event.data.as_str().len()).sum()
 }

@@ -34,19 +34,12 @@ impl Careful {
         let progress = lane.progress().unwrap_or(0);
         let begin = || ports.crash_marks.begin(partition, progress);
         let begun_before = persist(lane, max, "begin lane", begin).await?;
-        let mut careful = Self {
-            until: 0,
-            crash_marks_max: settings.crash_marks_max,
-            retry_ms_max: max,
-        };
+        let mut careful =
+            Self { until: 0, crash_marks_max: settings.crash_marks_max, retry_ms_max: max };
         if begun_before > 0 {
             let ends = persist(lane, max, "read ends", || ports.log.ends()).await?;
-            let end = usize::try_from(partition)
-                .ok()
-                .and_then(|index| ends.get(index).copied());
-            careful.until = end
-                .unwrap_or(0)
-                .min(progress + settings.batch_records_max as u64);
+            let end = usize::try_from(partition).ok().and_then(|index| ends.get(index).copied());
+            careful.until = end.unwrap_or(0).min(progress + settings.batch_records_max as u64);
             tracing::warn!(
                 partition,
                 progress,
@@ -71,10 +64,7 @@ impl Careful {
         let mark = || ports.crash_marks.mark(item.position);
         let marked = persist(lane, self.retry_ms_max, "mark record", mark).await?;
         if marked >= self.crash_marks_max {
-            let why = format!(
-                "it ended the process {} times while it was decided",
-                marked - 1
-            );
+            let why = format!("it ended the process {} times while it was decided", marked - 1);
             tracing::error!(aggregate = %item.aggregate, request = %item.request, why, "command rejected");
             item.reject(RULE_CRASHED, why);
         }

@@ -43,19 +43,11 @@ struct Verdict {
 
 impl Verdict {
     const fn of(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            events: Vec::new(),
-            why: None,
-        }
+        Self { outcome, events: Vec::new(), why: None }
     }
 
     fn rejected(code: Code, why: impl Into<String>) -> Self {
-        Self {
-            outcome: Outcome::Rejected(code),
-            events: Vec::new(),
-            why: Some(why.into()),
-        }
+        Self { outcome: Outcome::Rejected(code), events: Vec::new(), why: Some(why.into()) }
     }
 }
 
@@ -101,10 +93,7 @@ impl Decider {
         if command.deadline.is_some_and(|deadline| deadline < now) {
             return Verdict::of(Outcome::Expired);
         }
-        if command
-            .expected_sequence
-            .is_some_and(|expected| expected != head.sequence)
-        {
+        if command.expected_sequence.is_some_and(|expected| expected != head.sequence) {
             return Verdict::of(Outcome::Fail(Code::SEQUENCE_MISMATCH));
         }
         self.rule(item, entry, command)
@@ -114,9 +103,8 @@ impl Decider {
         let (Some(handler), Some(state)) = (&entry.handler, &entry.head().state) else {
             return Verdict::rejected(UNPROCESSABLE, "this build has no such aggregate type");
         };
-        let decided = self.contain(item, || {
-            handler.decide(state, command.name.as_str(), &command.data)
-        });
+        let decided =
+            self.contain(item, || handler.decide(state, command.name.as_str(), &command.data));
         match decided {
             Err(panicked) => panicked,
             Ok(Err(unprocessable)) => Verdict::rejected(UNPROCESSABLE, unprocessable.to_string()),
@@ -141,11 +129,7 @@ impl Decider {
         if bytes > self.commit_bytes_max {
             return Verdict::rejected(COMMIT_TOO_LARGE, format!("{bytes} bytes of event data"));
         }
-        Verdict {
-            outcome: Outcome::Success,
-            events,
-            why: None,
-        }
+        Verdict { outcome: Outcome::Success, events, why: None }
     }
 
     /// Folds before anything is stored: an event that cannot be folded must never become true.
@@ -186,9 +170,7 @@ fn check_schema(handler: &Arc<dyn Handler>, event: &NewEvent) -> Result<(), Stri
         return Ok(());
     }
     let violations = known.schema.validate(&document);
-    let first = violations
-        .first()
-        .map_or("", |violation| violation.message.as_str());
+    let first = violations.first().map_or("", |violation| violation.message.as_str());
     Err(format!("{} breaks its schema: {first}", event.name))
 }
 

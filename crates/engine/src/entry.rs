@@ -34,10 +34,7 @@ impl Head {
         commit: &Commit,
     ) -> Result<(), Unprocessable> {
         if let (Some(handler), Some(state)) = (handler, self.state.as_mut()) {
-            commit
-                .events
-                .iter()
-                .try_for_each(|event| handler.apply(state, event))?;
+            commit.events.iter().try_for_each(|event| handler.apply(state, event))?;
         }
         self.revision = commit.revision;
         self.sequence = commit.sequence;
@@ -79,32 +76,21 @@ impl Entry {
     ) -> Result<Self, LoadFault> {
         let mut head = Head::initial(handler.as_ref());
         let mut bytes = ENTRY_BYTES + 2 * key.as_str().len() as u64;
-        let snapshot_stored = stored
-            .snapshot
-            .as_ref()
-            .map_or(0, |snapshot| snapshot.revision);
+        let snapshot_stored = stored.snapshot.as_ref().map_or(0, |snapshot| snapshot.revision);
         if let (Some(snapshot), Some(handler)) = (&stored.snapshot, &handler) {
             head = Head {
                 revision: snapshot.revision,
                 sequence: snapshot.sequence,
                 time: snapshot.time,
-                state: Some(
-                    handler
-                        .restore(&snapshot.state)
-                        .map_err(LoadFault::Unfoldable)?,
-                ),
+                state: Some(handler.restore(&snapshot.state).map_err(LoadFault::Unfoldable)?),
             };
             bytes += 2 * snapshot.state.as_str().len() as u64;
         }
         for commit in &stored.tail {
             if commit.revision != head.revision + 1 || commit.sequence_before() != head.sequence {
-                return Err(LoadFault::Gap {
-                    after: head.revision,
-                    found: commit.revision,
-                });
+                return Err(LoadFault::Gap { after: head.revision, found: commit.revision });
             }
-            head.apply(handler.as_ref(), commit)
-                .map_err(LoadFault::Unfoldable)?;
+            head.apply(handler.as_ref(), commit).map_err(LoadFault::Unfoldable)?;
             bytes += event_bytes(commit);
         }
         Ok(Self {
@@ -141,10 +127,7 @@ impl Entry {
 
     /// Puts a decided commit on top of what is pending. When it cannot be folded, nothing changes.
     pub(crate) fn push(&mut self, commit: &Arc<Commit>) -> Result<(), Unprocessable> {
-        let mut head = self
-            .provisional
-            .take()
-            .unwrap_or_else(|| self.stored.clone());
+        let mut head = self.provisional.take().unwrap_or_else(|| self.stored.clone());
         if let Err(unfoldable) = head.apply(self.handler.as_ref(), commit) {
             self.rebuild();
             return Err(unfoldable);
@@ -162,10 +145,8 @@ impl Entry {
         }
         let mut head = self.stored.clone();
         // These commits have been folded before on the same state, so they fold again.
-        let folded = self
-            .pending
-            .iter()
-            .try_for_each(|commit| head.apply(self.handler.as_ref(), commit));
+        let folded =
+            self.pending.iter().try_for_each(|commit| head.apply(self.handler.as_ref(), commit));
         self.provisional = folded.is_ok().then_some(head);
     }
 
@@ -175,10 +156,7 @@ impl Entry {
         let provisional = self.provisional.take();
         let mut pending = std::mem::take(&mut self.pending);
         pending.truncate(count);
-        self.bytes += pending
-            .iter()
-            .map(|commit| event_bytes(commit))
-            .sum::<u64>();
+        self.bytes += pending.iter().map(|commit| event_bytes(commit)).sum::<u64>();
         match provisional {
             Some(head) if all => self.stored = head,
             _ => pending
@@ -240,11 +218,7 @@ impl Entry {
 }
 
 fn event_bytes(commit: &Commit) -> u64 {
-    commit
-        .events
-        .iter()
-        .map(|event| event.data.as_str().len() as u64)
-        .sum()
+    commit.events.iter().map(|event| event.data.as_str().len() as u64).sum()
 }
 
 /// Why an aggregate cannot be made from what the store gave back.

@@ -64,11 +64,7 @@ pub(crate) fn retry_later(
         Action::CallPerson => tracing::error!(partition, what, %error, "a port needs a person"),
         Action::TryAgain => tracing::warn!(partition, what, %error, "a port did not answer"),
     }
-    if lane.is_revoked() {
-        Err(LaneEnd::Lost)
-    } else {
-        Ok(())
-    }
+    if lane.is_revoked() { Err(LaneEnd::Lost) } else { Ok(()) }
 }
 
 /// One partition inside a worker.
@@ -93,10 +89,8 @@ impl Lane {
         let mut careful = None;
         let mut backoff = Backoff::new(self.settings.retry_ms_max);
         loop {
-            let (records_max, bytes_max) = (
-                self.settings.batch_records_max,
-                self.settings.batch_bytes_max,
-            );
+            let (records_max, bytes_max) =
+                (self.settings.batch_records_max, self.settings.batch_bytes_max);
             let records = match self.partition.next(records_max, bytes_max).await {
                 Ok(Input::Records(records)) => records,
                 Ok(Input::Revoked) => return Ok(()),
@@ -187,9 +181,7 @@ impl Lane {
             batch.pending.extend(behind);
         }
         if let Some(position) = marked {
-            careful
-                .unmark(&self.ports, &self.partition, position)
-                .await?;
+            careful.unmark(&self.ports, &self.partition, position).await?;
         }
         self.hand_over(batch, &mut settled)?;
         self.send(settled).await
@@ -296,16 +288,9 @@ impl Lane {
             .iter()
             .take_while(|item| {
                 let left = room.entry(&item.aggregate).or_insert_with(|| {
-                    batch
-                        .entries
-                        .get(&item.aggregate)
-                        .map_or(u64::MAX, |entry| {
-                            if entry.handler.is_some() {
-                                entry.room(max)
-                            } else {
-                                u64::MAX
-                            }
-                        })
+                    batch.entries.get(&item.aggregate).map_or(u64::MAX, |entry| {
+                        if entry.handler.is_some() { entry.room(max) } else { u64::MAX }
+                    })
                 });
                 let fits = *left > 0;
                 *left = left.saturating_sub(1);

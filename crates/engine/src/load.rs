@@ -42,10 +42,7 @@ impl KnownPublished {
 
     /// Raises `published` by what the commits' sources tell. They stand in the order of revisions.
     fn raise(&self, published: u64, commits: &[Arc<Commit>]) -> u64 {
-        let newest = commits
-            .iter()
-            .rev()
-            .find(|commit| self.contains(commit.source));
+        let newest = commits.iter().rev().find(|commit| self.contains(commit.source));
         newest.map_or(published, |commit| published.max(commit.sequence))
     }
 }
@@ -101,13 +98,8 @@ impl Loader {
         let handler = self.registry.get(key.aggregate_type()).cloned();
         let mut entry = Entry::fold(key, handler, stored)
             .map_err(|fault| LoadError::Fault(key.clone(), fault))?;
-        let published = self
-            .published
-            .raise(stored.published.max(handed), &stored.tail);
-        let in_snapshot = stored
-            .snapshot
-            .as_ref()
-            .map_or(0, |snapshot| snapshot.sequence);
+        let published = self.published.raise(stored.published.max(handed), &stored.tail);
+        let in_snapshot = stored.snapshot.as_ref().map_or(0, |snapshot| snapshot.sequence);
         let unpublished = if published < in_snapshot {
             self.history(key, published).await?
         } else {

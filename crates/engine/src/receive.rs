@@ -148,13 +148,8 @@ impl Known {
                 })
             })
             .collect();
-        announcements
-            .announce(own.iter().cloned().collect())
-            .await?;
-        let mut known = Self {
-            own,
-            ever: HashSet::new(),
-        };
+        announcements.announce(own.iter().cloned().collect()).await?;
+        let mut known = Self { own, ever: HashSet::new() };
         known.refresh(announcements).await?;
         Ok(known)
     }

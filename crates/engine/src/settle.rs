@@ -28,10 +28,8 @@ impl Lane {
                 batch.forget_decided();
                 continue;
             }
-            let commits: Vec<Arc<Commit>> = decided
-                .iter()
-                .map(|decided| Arc::clone(&decided.commit))
-                .collect();
+            let commits: Vec<Arc<Commit>> =
+                decided.iter().map(|decided| Arc::clone(&decided.commit)).collect();
             let inserted = self.ports.commits.insert(&commits).await;
             fail::fail_point!("C5");
             count_outcomes(commits.get(..inserted.stored).unwrap_or_default());
@@ -85,9 +83,7 @@ impl Lane {
                     .first_mut()
                     .is_some_and(|item| item.reject(NOT_STORABLE, why.clone()));
                 if !is_new {
-                    return Err(LaneEnd::Alarm(format!(
-                        "a rejection cannot be stored: {why}"
-                    )));
+                    return Err(LaneEnd::Alarm(format!("a rejection cannot be stored: {why}")));
                 }
                 Ok(())
             }
@@ -95,11 +91,8 @@ impl Lane {
             Stop::Unknown(error) => {
                 self.wait(&error, backoff).await?;
                 self.look_up(batch).await?;
-                let touched: HashSet<AggregateKey> = batch
-                    .pending
-                    .iter()
-                    .map(|item| item.aggregate.clone())
-                    .collect();
+                let touched: HashSet<AggregateKey> =
+                    batch.pending.iter().map(|item| item.aggregate.clone()).collect();
                 self.reload(batch, touched.into_iter().collect()).await
             }
         }

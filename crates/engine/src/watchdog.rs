@@ -44,22 +44,17 @@ impl Watchdog {
         decide_ms_max: u64,
         alarm: impl Fn(Overrun) + Send + 'static,
     ) -> std::io::Result<Arc<Self>> {
-        let dog = Arc::new(Self {
-            began: Instant::now(),
-            watches: Mutex::default(),
-        });
+        let dog = Arc::new(Self { began: Instant::now(), watches: Mutex::default() });
         let weak = Arc::downgrade(&dog);
         let alarm: Alarm = Box::new(alarm);
-        thread::Builder::new()
-            .name("ordain-watchdog".into())
-            .spawn(move || {
-                let look_every = Duration::from_millis(decide_ms_max.div_ceil(4).max(1));
-                loop {
-                    thread::sleep(look_every);
-                    let Some(dog) = weak.upgrade() else { return };
-                    dog.overruns(decide_ms_max).into_iter().for_each(&alarm);
-                }
-            })?;
+        thread::Builder::new().name("ordain-watchdog".into()).spawn(move || {
+            let look_every = Duration::from_millis(decide_ms_max.div_ceil(4).max(1));
+            loop {
+                thread::sleep(look_every);
+                let Some(dog) = weak.upgrade() else { return };
+                dog.overruns(decide_ms_max).into_iter().for_each(&alarm);
+            }
+        })?;
         Ok(dog)
     }
 
@@ -91,10 +86,8 @@ impl Watch {
         subject: (&AggregateKey, &RequestId),
         rule: impl FnOnce() -> T,
     ) -> T {
-        *lock(&self.subject) = Some(Overrun {
-            aggregate: subject.0.clone(),
-            request: subject.1.clone(),
-        });
+        *lock(&self.subject) =
+            Some(Overrun { aggregate: subject.0.clone(), request: subject.1.clone() });
         self.running_since.store(self.now(), Ordering::Release);
         let end = End(self);
         let result = rule();
@@ -103,19 +96,13 @@ impl Watch {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis())
-            .unwrap_or(u64::MAX)
-            .saturating_add(1)
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
     fn overrun(&self, decide_ms_max: u64) -> Option<Overrun> {
         let since = self.running_since.load(Ordering::Acquire);
         let over = since != 0 && self.now().saturating_sub(since) > decide_ms_max;
-        if over {
-            lock(&self.subject).clone()
-        } else {
-            None
-        }
+        if over { lock(&self.subject).clone() } else { None }
     }
 }
 
@@ -139,10 +126,7 @@ mod tests {
     use super::*;
 
     fn subject() -> (AggregateKey, RequestId) {
-        (
-            AggregateKey::new("default", "account", "a").unwrap(),
-            "r".parse().unwrap(),
-        )
+        (AggregateKey::new("default", "account", "a").unwrap(), "r".parse().unwrap())
     }
 
     #[test]
@@ -151,9 +135,8 @@ mod tests {
         let dog = Watchdog::start(10, move |overrun| drop(found.send(overrun))).unwrap();
         let watch = dog.watch();
         let (aggregate, request) = subject();
-        let overrun = watch.run((&aggregate, &request), || {
-            finds.recv_timeout(Duration::from_secs(30)).unwrap()
-        });
+        let overrun = watch
+            .run((&aggregate, &request), || finds.recv_timeout(Duration::from_secs(30)).unwrap());
         assert_eq!(overrun.request, request);
     }
 

@@ -40,12 +40,7 @@ impl Worker {
         settings: Settings,
         watchdog: Arc<Watchdog>,
     ) -> Self {
-        Self {
-            ports,
-            registry,
-            settings: Arc::new(settings),
-            watchdog,
-        }
+        Self { ports, registry, settings: Arc::new(settings), watchdog }
     }
 
     /// Works until `leave` is cancelled, then leaves: every lane finishes the batch it has, and gives
@@ -89,11 +84,7 @@ impl Worker {
 
     async fn prune(&self) {
         let keep = i64::try_from(self.settings.requests_keep_ms).unwrap_or(i64::MAX);
-        let before = self
-            .ports
-            .clock
-            .now()
-            .plus_nanoseconds(keep.saturating_mul(-1_000_000));
+        let before = self.ports.clock.now().plus_nanoseconds(keep.saturating_mul(-1_000_000));
         if let Err(error) = self.ports.log.prune(before).await {
             tracing::warn!(%error, "handled requests were not deleted");
         }
@@ -103,11 +94,7 @@ impl Worker {
     /// the partition is taken away.
     async fn lane(self, partition: Arc<dyn Partition<Command>>) {
         let number = partition.partition();
-        tracing::info!(
-            partition = number,
-            progress = partition.progress(),
-            "lane begins"
-        );
+        tracing::info!(partition = number, progress = partition.progress(), "lane begins");
         metrics::gauge!("ordain_engine_lanes").increment(1.0);
         match self.work(&partition).await {
             Ok(()) => tracing::info!(partition = number, "lane ends"),

@@ -245,7 +245,11 @@ mod tests {
     fn ids_outside_the_alphabet_are_refused() {
         let long = "a".repeat(129);
         for bad in ["", ".a", "-a", "a b", "a/b", "ä", "x~YQ", "h~00", "a\0", long.as_str()] {
-            assert_eq!(AggregateKey::new("default", "account", bad), Err(BadId::Aggregate), "{bad}");
+            assert_eq!(
+                AggregateKey::new("default", "account", bad),
+                Err(BadId::Aggregate),
+                "{bad}"
+            );
         }
         for bad in ["", "a b", "a/b", "ä", "a\n", long.as_str()] {
             assert_eq!(bad.parse::<RequestId>(), Err(BadId::Request), "{bad}");

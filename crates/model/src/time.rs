@@ -46,8 +46,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time =
-            jiff::Timestamp::from_nanosecond(i128::from(self.0)).map_err(|_| fmt::Error)?;
+        let time = jiff::Timestamp::from_nanosecond(i128::from(self.0)).map_err(|_| fmt::Error)?;
         PRINTER.print_timestamp(&time, jiff::fmt::StdFmtWrite(f)).map_err(|_| fmt::Error)
     }
 }
@@ -99,9 +98,15 @@ mod tests {
 
     #[test]
     fn only_rfc_3339_is_read() {
-        for bad in ["", "now", "2026-05-03", "2026-05-03T05:09:37", "9999-01-01T00:00:00Z",
-            "2026-05-03T05:09:37+02:00[Europe/Berlin]", "1777777777"]
-        {
+        for bad in [
+            "",
+            "now",
+            "2026-05-03",
+            "2026-05-03T05:09:37",
+            "9999-01-01T00:00:00Z",
+            "2026-05-03T05:09:37+02:00[Europe/Berlin]",
+            "1777777777",
+        ] {
             assert_eq!(bad.parse::<Timestamp>(), Err(BadTime), "{bad}");
         }
     }

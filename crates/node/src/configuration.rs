@@ -136,10 +136,9 @@ fn flag(flags: &Flags) -> impl Provider {
 
 fn partitions_flag(flags: &Flags) -> Figment {
     match flags.partitions {
-        Some(partitions) => Figment::from(named_flags(Serialized::default(
-            "embedded.partitions",
-            partitions,
-        ))),
+        Some(partitions) => {
+            Figment::from(named_flags(Serialized::default("embedded.partitions", partitions)))
+        }
         None => Figment::new(),
     }
 }
@@ -156,9 +155,7 @@ impl<P: Provider> Provider for NamedFlags<P> {
         figment::Metadata::named("flag")
     }
 
-    fn data(
-        &self,
-    ) -> figment::Result<figment::value::Map<figment::Profile, figment::value::Dict>> {
+    fn data(&self) -> figment::Result<figment::value::Map<figment::Profile, figment::value::Dict>> {
         self.0.data()
     }
 }
@@ -198,3 +195,6 @@ fn flatten(name: String, tree: &serde_json::Value, values: &mut Vec<Value>) {
         leaf => values.push(Value { name, value: leaf.clone(), source: String::new() }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,8 +59,7 @@ pub(crate) fn worker(
 ) -> anyhow::Result<Role> {
     let watchdog = watchdog(configuration.engine.decide_ms_max, liveness.clone())?;
     let settings = configuration.engine.clone();
-    let worker =
-        Worker::new(home::engine_ports(home), Arc::clone(registry), settings, watchdog);
+    let worker = Worker::new(home::engine_ports(home), Arc::clone(registry), settings, watchdog);
     let mut role = Role::new("worker");
     let (feed, leave) = (home.join_requests(), role.leave.clone());
     role.tasks.spawn(async move { worker.run(feed, leave).await.map_err(Into::into) });

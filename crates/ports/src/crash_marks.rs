@@ -8,7 +8,8 @@ use crate::{Error, Position};
 ///
 /// # Contract
 /// 1. `begin` says how often the lane of this partition has begun at this progress before, this
-///    time not counted; beginning at another progress starts from 0.
+///    time not counted; beginning at another progress starts from 0. While a record of the
+///    partition at or above the progress is marked, it says at least 1.
 /// 2. `mark` says how often this very record has been marked, this time counted, and is durable
 ///    before it returns.
 /// 3. `unmark` forgets the mark of that record; marks of other records do not add up.

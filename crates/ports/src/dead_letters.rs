@@ -24,11 +24,7 @@ impl LetterId {
     /// The letter of the record at that place.
     #[must_use]
     pub fn new(topic: &str, position: Position) -> Self {
-        Self {
-            topic: topic.to_owned(),
-            partition: position.partition,
-            offset: position.offset,
-        }
+        Self { topic: topic.to_owned(), partition: position.partition, offset: position.offset }
     }
 }
 

@@ -96,10 +96,9 @@ fn lane_steps(
     let step = match &lane.phase {
         Phase::Idle => None,
         Phase::Inserting(insert) if !insert.is_over() => Some(Action::StoreDocument(name)),
-        Phase::Inserting(insert) => state
-            .store
-            .has_durable(insert)
-            .then_some(Action::AnswerInsert(name)),
+        Phase::Inserting(insert) => {
+            state.store.has_durable(insert).then_some(Action::AnswerInsert(name))
+        }
         Phase::Failed(_) => may_decide_anew(state, rules, lane).then_some(Action::DecideAnew(name)),
         Phase::Replying => Some(Action::Reply(name)),
         Phase::Publishing(outbox) if outbox.is_empty() => Some(Action::SaveProgress(name)),
@@ -144,9 +143,7 @@ fn may_decide_anew(state: &State, rules: &Configuration, lane: &Lane) -> bool {
     };
     let shown = || {
         let commits = state.store.read(rules.wrong);
-        commits
-            .iter()
-            .any(|commit| commit.is_of(aggregate, request))
+        commits.iter().any(|commit| commit.is_of(aggregate, request))
     };
     match rules.wrong {
         Some(Wrong::WaitsForDuplicate | Wrong::ReadsNotDurable) if shown() => true,
@@ -167,14 +164,9 @@ fn projector_steps(state: &State, name: ProjectorName) -> impl Iterator<Item = A
         None if runs && has_event => Some(Action::TakeEvent(name)),
         None => None,
     };
-    let unsaved = if owns {
-        projector.position != state.view.progress
-    } else {
-        runs
-    };
+    let unsaved = if owns { projector.position != state.view.progress } else { runs };
     let saves = projector.fold.is_none() && unsaved;
-    step.into_iter()
-        .chain(saves.then_some(Action::SaveViewProgress(name)))
+    step.into_iter().chain(saves.then_some(Action::SaveViewProgress(name)))
 }
 
 /// The look-ups that show a client something new.
@@ -199,9 +191,7 @@ fn faults(state: &State, rules: &Configuration, actions: &mut Vec<Action>) {
         }
     }
     for worker in 0..WORKERS {
-        let busy = state
-            .lane_names()
-            .any(|n| n.worker == worker && !state.lane(n).is_at_rest());
+        let busy = state.lane_names().any(|n| n.worker == worker && !state.lane(n).is_at_rest());
         if left.crashes > 0 && busy {
             actions.push(Action::Crash(worker));
         }

@@ -53,21 +53,14 @@ impl Report {
 
     fn having(&self, wanted: impl Fn(&Found) -> bool) -> Vec<&'static str> {
         let results = self.results.iter();
-        results
-            .filter(|(_, found)| wanted(found))
-            .map(|(name, _)| *name)
-            .collect()
+        results.filter(|(_, found)| wanted(found)).map(|(name, _)| *name).collect()
     }
 }
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.took.as_secs_f64();
-        writeln!(
-            f,
-            "{}: {} states, depth {}, {seconds:.1} s",
-            self.name, self.states, self.depth
-        )?;
+        writeln!(f, "{}: {} states, depth {}, {seconds:.1} s", self.name, self.states, self.depth)?;
         for (name, found) in &self.results {
             match found {
                 Found::Holds => writeln!(f, "  holds      {name}")?,
@@ -75,8 +68,7 @@ impl Display for Report {
                 Found::NeverMet => writeln!(f, "  NEVER MET  {name}")?,
                 Found::Broken(way) => {
                     writeln!(f, "  BROKEN     {name}")?;
-                    way.iter()
-                        .try_for_each(|step| writeln!(f, "               {step}"))?;
+                    way.iter().try_for_each(|step| writeln!(f, "               {step}"))?;
                 }
             }
         }
@@ -112,10 +104,7 @@ pub fn explore_deep(
     mut progress: impl FnMut(usize, Duration),
 ) -> Report {
     let started = Instant::now();
-    let mut checker = Protocol { configuration }
-        .checker()
-        .threads(effort.threads)
-        .spawn_dfs();
+    let mut checker = Protocol { configuration }.checker().threads(effort.threads).spawn_dfs();
     let handles = checker.handles();
     let mut told = Instant::now();
     while !handles.iter().all(thread::JoinHandle::is_finished) {
@@ -160,8 +149,5 @@ fn report(checker: &impl Checker<Protocol>, started: Instant) -> Report {
 /// The steps of a shortest way to a state in which the property does not hold.
 fn shortest_way(model: &Protocol, property: &Property<Protocol>) -> Vec<String> {
     let way = way::shortest(model, |state| !(property.condition)(model, state));
-    way.unwrap_or_default()
-        .iter()
-        .map(|action| format!("{action:?}"))
-        .collect()
+    way.unwrap_or_default().iter().map(|action| format!("{action:?}")).collect()
 }

@@ -44,11 +44,7 @@ pub struct Command {
 impl Command {
     /// A command for aggregate `aggregate` under the request id `request`.
     pub const fn new(aggregate: Aggregate, request: Request, body: Body) -> Self {
-        Self {
-            aggregate,
-            request,
-            body,
-        }
+        Self { aggregate, request, body }
     }
 }
 

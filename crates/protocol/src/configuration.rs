@@ -50,9 +50,7 @@ impl Display for Faults {
             ("projector moves", self.projector_moves),
         ];
         let possible = counts.iter().filter(|(_, count)| *count > 0);
-        let words: Vec<_> = possible
-            .map(|(name, count)| format!("{name} {count}"))
-            .collect();
+        let words: Vec<_> = possible.map(|(name, count)| format!("{name} {count}")).collect();
         f.write_str(if words.is_empty() { "no faults" } else { "" })?;
         f.write_str(&words.join(", "))
     }
@@ -128,27 +126,15 @@ impl Configuration {
 
     /// The bounds in a line: records per partition, batch sizes and faults.
     pub fn bounds(&self) -> String {
-        let records: Vec<_> = self
-            .requests
-            .iter()
-            .map(|log| log.len().to_string())
-            .collect();
+        let records: Vec<_> = self.requests.iter().map(|log| log.len().to_string()).collect();
         let (from, to) = (self.batch.start(), self.batch.end());
         let records = records.join(" + ");
-        format!(
-            "{records} records, batches of {from} to {to}, {}",
-            self.faults
-        )
+        format!("{records} records, batches of {from} to {to}, {}", self.faults)
     }
 
     /// How many aggregates its commands speak of.
     pub fn aggregates(&self) -> Aggregate {
-        let highest = self
-            .requests
-            .iter()
-            .flatten()
-            .map(|command| command.aggregate)
-            .max();
+        let highest = self.requests.iter().flatten().map(|command| command.aggregate).max();
         highest.map_or(1, |highest| highest + 1)
     }
 }

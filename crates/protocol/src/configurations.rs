@@ -25,53 +25,16 @@ pub fn small() -> Vec<Configuration> {
 pub fn deep() -> Vec<Configuration> {
     let none = Faults::NONE;
     let each = vec![
-        lane().under(Faults {
-            crashes: 2,
-            moves: 1,
-            ..none
-        }),
-        rollback().under(Faults {
-            crashes: 1,
-            moves: 1,
-            lost_answers: 1,
-            step_downs: 1,
-            ..none
-        }),
-        refusals().under(Faults {
-            crashes: 1,
-            moves: 1,
-            deadlines: 1,
-            ..none
-        }),
-        raised().under(Faults {
-            crashes: 1,
-            lost_answers: 1,
-            ..none
-        }),
+        lane().under(Faults { crashes: 2, moves: 1, ..none }),
+        rollback().under(Faults { crashes: 1, moves: 1, lost_answers: 1, step_downs: 1, ..none }),
+        refusals().under(Faults { crashes: 1, moves: 1, deadlines: 1, ..none }),
+        raised().under(Faults { crashes: 1, lost_answers: 1, ..none }),
         raised_and_moved(),
-        raised_and_rolled_back().under(Faults {
-            crashes: 1,
-            step_downs: 2,
-            ..none
-        }),
-        follower().under(Faults {
-            projector_crashes: 2,
-            projector_moves: 3,
-            ..none
-        }),
-        fleet().under(Faults {
-            moves: 1,
-            projector_crashes: 1,
-            projector_moves: 1,
-            ..none
-        }),
+        raised_and_rolled_back().under(Faults { crashes: 1, step_downs: 2, ..none }),
+        follower().under(Faults { projector_crashes: 2, projector_moves: 3, ..none }),
+        fleet().under(Faults { moves: 1, projector_crashes: 1, projector_moves: 1, ..none }),
     ];
-    each.into_iter()
-        .map(|configuration| Configuration {
-            batch: 1..=2,
-            ..configuration
-        })
-        .collect()
+    each.into_iter().map(|configuration| Configuration { batch: 1..=2, ..configuration }).collect()
 }
 
 /// One partition: repeats, a refusal, one request id at two aggregates; a crash, a move, a lost
@@ -86,12 +49,7 @@ pub fn lane() -> Configuration {
             Command::new(A, 1, Body::Add),
             Command::new(A, 2, Body::BeFirst),
         ]],
-        faults: Faults {
-            crashes: 1,
-            moves: 1,
-            lost_answers: 1,
-            ..Faults::NONE
-        },
+        faults: Faults { crashes: 1, moves: 1, lost_answers: 1, ..Faults::NONE },
         published_saved: true,
         meets: vec![
             reached::REST,
@@ -120,12 +78,7 @@ pub fn rollback() -> Configuration {
             Command::new(A, 1, Body::Add),
             Command::new(A, 3, Body::BeFirst),
         ]],
-        faults: Faults {
-            moves: 1,
-            lost_answers: 1,
-            step_downs: 1,
-            ..Faults::NONE
-        },
+        faults: Faults { moves: 1, lost_answers: 1, step_downs: 1, ..Faults::NONE },
         look_ups: true,
         meets: vec![
             reached::REST,
@@ -152,12 +105,7 @@ pub fn refusals() -> Configuration {
             Command::new(A, 2, Body::Add),
             Command::new(A, 2, Body::BeFirst),
         ]],
-        faults: Faults {
-            moves: 1,
-            lost_answers: 1,
-            deadlines: 1,
-            ..Faults::NONE
-        },
+        faults: Faults { moves: 1, lost_answers: 1, deadlines: 1, ..Faults::NONE },
         meets: vec![
             reached::REST,
             reached::REFUSAL,
@@ -175,20 +123,14 @@ pub fn raised() -> Configuration {
         name: "raised",
         purpose: "partitions were raised: two lanes reach both aggregates",
         requests: vec![
-            vec![
-                Command::new(A, 1, Body::BeFirst),
-                Command::new(B, 2, Body::Add),
-            ],
+            vec![Command::new(A, 1, Body::BeFirst), Command::new(B, 2, Body::Add)],
             vec![
                 Command::new(B, 3, Body::Add),
                 Command::new(A, 4, Body::BeFirst),
                 Command::new(A, 1, Body::BeFirst),
             ],
         ],
-        faults: Faults {
-            crashes: 1,
-            ..Faults::NONE
-        },
+        faults: Faults { crashes: 1, ..Faults::NONE },
         meets: vec![
             reached::REST,
             reached::REPEAT,
@@ -207,19 +149,10 @@ pub fn raised_and_moved() -> Configuration {
         name: "raised and moved",
         purpose: "two lanes reach both aggregates, and one of them is a zombie beside its successor",
         requests: vec![
-            vec![
-                Command::new(A, 1, Body::BeFirst),
-                Command::new(B, 2, Body::Add),
-            ],
-            vec![
-                Command::new(B, 3, Body::Add),
-                Command::new(A, 4, Body::BeFirst),
-            ],
+            vec![Command::new(A, 1, Body::BeFirst), Command::new(B, 2, Body::Add)],
+            vec![Command::new(B, 3, Body::Add), Command::new(A, 4, Body::BeFirst)],
         ],
-        faults: Faults {
-            moves: 1,
-            ..Faults::NONE
-        },
+        faults: Faults { moves: 1, ..Faults::NONE },
         meets: vec![
             reached::REST,
             reached::CONFLICT,
@@ -242,11 +175,7 @@ pub fn raised_and_rolled_back() -> Configuration {
             vec![Command::new(A, 1, Body::Add), Command::new(B, 2, Body::Add)],
             vec![Command::new(A, 3, Body::Add), Command::new(A, 1, Body::Add)],
         ],
-        faults: Faults {
-            lost_answers: 1,
-            step_downs: 1,
-            ..Faults::NONE
-        },
+        faults: Faults { lost_answers: 1, step_downs: 1, ..Faults::NONE },
         meets: vec![
             reached::REST,
             reached::ROLLBACK,
@@ -268,19 +197,10 @@ pub fn follower() -> Configuration {
             Command::new(A, 2, Body::AddTwo),
             Command::new(A, 3, Body::Add),
         ]],
-        start: Start::Handled {
-            events: vec![2, 3, 1, 2, 3, 4],
-        },
-        faults: Faults {
-            projector_crashes: 1,
-            projector_moves: 2,
-            ..Faults::NONE
-        },
+        start: Start::Handled { events: vec![2, 3, 1, 2, 3, 4] },
+        faults: Faults { projector_crashes: 1, projector_moves: 2, ..Faults::NONE },
         follower: true,
-        shows: Shows {
-            workers: false,
-            views: true,
-        },
+        shows: Shows { workers: false, views: true },
         meets: vec![
             reached::REST,
             reached::ROW_WITHOUT_MARK,
@@ -302,16 +222,9 @@ pub fn fleet() -> Configuration {
             Command::new(A, 2, Body::Add),
             Command::new(A, 1, Body::Add),
         ]],
-        faults: Faults {
-            moves: 1,
-            projector_moves: 1,
-            ..Faults::NONE
-        },
+        faults: Faults { moves: 1, projector_moves: 1, ..Faults::NONE },
         follower: true,
-        shows: Shows {
-            workers: true,
-            views: true,
-        },
+        shows: Shows { workers: true, views: true },
         meets: vec![
             reached::REST,
             reached::REPEAT,
@@ -335,10 +248,7 @@ fn workers() -> Configuration {
         published_saved: false,
         look_ups: false,
         follower: false,
-        shows: Shows {
-            workers: true,
-            views: false,
-        },
+        shows: Shows { workers: true, views: false },
         meets: Vec::new(),
         wrong: None,
     }

@@ -13,9 +13,7 @@ pub fn strike(state: &mut State, rules: &Configuration, fault: Action) {
     let left = &mut state.faults_left;
     match fault {
         Action::LateDocument(place) => {
-            state
-                .store
-                .take_late_document(usize::from(place), rules.wrong);
+            state.store.take_late_document(usize::from(place), rules.wrong);
         }
         Action::Crash(worker) => {
             left.crashes -= 1;
@@ -69,17 +67,8 @@ fn move_partition(state: &mut State, partition: Partition) {
     let before = state.owners[usize::from(partition)];
     let after = WORKERS - 1 - before;
     state.owners[usize::from(partition)] = after;
-    empty(
-        state,
-        LaneName {
-            worker: after,
-            partition,
-        },
-    );
-    let lane = state.lane_mut(LaneName {
-        worker: before,
-        partition,
-    });
+    empty(state, LaneName { worker: after, partition });
+    let lane = state.lane_mut(LaneName { worker: before, partition });
     if lane.phase == Phase::Idle {
         // Without a batch it would not act again, so what it remembers does not matter.
         lane.forget_all();

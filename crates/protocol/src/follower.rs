@@ -44,17 +44,8 @@ pub struct View {
 impl View {
     /// A view without rows.
     pub fn empty() -> Self {
-        let row = Row {
-            sequence: 0,
-            folded: Vec::new(),
-        };
-        Self {
-            rows: vec![row; ROWS],
-            mark: 0,
-            progress: 0,
-            owner: 0,
-            shown: vec![0; ROWS + 1],
-        }
+        let row = Row { sequence: 0, folded: Vec::new() };
+        Self { rows: vec![row; ROWS], mark: 0, progress: 0, owner: 0, shown: vec![0; ROWS + 1] }
     }
 
     /// Keeps the highest sequences that anybody can have seen.
@@ -90,11 +81,7 @@ pub struct Projector {
 impl Projector {
     /// A projector that starts at the saved progress and has read nothing.
     pub fn cold(progress: Offset) -> Self {
-        Self {
-            known: None,
-            position: progress,
-            fold: None,
-        }
+        Self { known: None, position: progress, fold: None }
     }
 }
 
@@ -144,10 +131,7 @@ pub fn write_row(state: &mut State, rules: &Configuration, name: ProjectorName) 
     let next = read_row(state, fold.sequence, row + 1);
     state.projectors[usize::from(name)].fold = match (&next, rules.wrong) {
         (None, Some(Wrong::MarkBeforeRows)) => None,
-        _ => Some(Fold {
-            sequence: fold.sequence,
-            row: next,
-        }),
+        _ => Some(Fold { sequence: fold.sequence, row: next }),
     };
 }
 

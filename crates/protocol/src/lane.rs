@@ -80,12 +80,7 @@ pub struct Lane {
 impl Lane {
     /// A lane that has just been assigned: nothing it may have known before is trusted.
     pub fn cold(aggregates: usize) -> Self {
-        Self {
-            known: vec![None; aggregates],
-            from: 0,
-            settled: Vec::new(),
-            phase: Phase::Idle,
-        }
+        Self { known: vec![None; aggregates], from: 0, settled: Vec::new(), phase: Phase::Idle }
     }
 
     /// Whether it remembers nothing.
@@ -123,13 +118,7 @@ impl Lane {
     pub fn learn(&mut self, commit: &Commit) {
         let known = &mut self.known[usize::from(commit.aggregate)];
         let published = known.map_or(0, |known| known.published);
-        let Commit {
-            revision, sequence, ..
-        } = *commit;
-        *known = Some(Known {
-            revision,
-            sequence,
-            published,
-        });
+        let Commit { revision, sequence, .. } = *commit;
+        *known = Some(Known { revision, sequence, published });
     }
 }

@@ -63,9 +63,7 @@ pub fn of(configuration: &Configuration) -> Vec<Property<Protocol>> {
     if configuration.shows.views {
         properties.extend(about_views());
     }
-    let met = reached::ALL
-        .iter()
-        .filter(|(name, _)| configuration.meets.contains(name));
+    let met = reached::ALL.iter().filter(|(name, _)| configuration.meets.contains(name));
     properties.extend(met.map(|(name, condition)| Property::sometimes(name, *condition)));
     properties
 }
@@ -74,13 +72,9 @@ pub fn of(configuration: &Configuration) -> Vec<Property<Protocol>> {
 fn about_workers() -> Vec<Property<Protocol>> {
     vec![
         Property::always(ACCEPTED_NEVER_LOST, accepted_never_lost),
-        Property::always(TAKES_EFFECT_ONCE, |_, state: &State| {
-            takes_effect_once(state)
-        }),
+        Property::always(TAKES_EFFECT_ONCE, |_, state: &State| takes_effect_once(state)),
         Property::always(SAME_ANSWER, |_, state: &State| same_answer(state)),
-        Property::always(REQUEST_NAMES_ONE_COMMAND, |_, state: &State| {
-            names_one_command(state)
-        }),
+        Property::always(REQUEST_NAMES_ONE_COMMAND, |_, state: &State| names_one_command(state)),
         Property::always(REVISIONS_WITHOUT_GAP, |_, state: &State| {
             aggregates(state).all(|aggregate| revisions_without_gap(state, aggregate))
         }),
@@ -93,9 +87,7 @@ fn about_workers() -> Vec<Property<Protocol>> {
         Property::always(EVENTS_COMPLETE, events_complete),
         Property::always(EVENTS_ARE_TRUE, |_, state: &State| events_are_true(state)),
         Property::always(REFUSALS_STAY, |_, state: &State| refusals_stay(state)),
-        Property::always(NEVER_LATE, |_, state: &State| {
-            state.store.durable().iter().all(in_time)
-        }),
+        Property::always(NEVER_LATE, |_, state: &State| state.store.durable().iter().all(in_time)),
         Property::always(PROGRESS_STAYS, progress_stays),
     ]
 }
@@ -103,12 +95,8 @@ fn about_workers() -> Vec<Property<Protocol>> {
 /// The promises about views.
 fn about_views() -> Vec<Property<Protocol>> {
     vec![
-        Property::always(VIEWS_NEVER_GO_BACK, |_, state: &State| {
-            views_never_go_back(state)
-        }),
-        Property::always(ROWS_ARE_THE_FOLD, |_, state: &State| {
-            rows_are_the_fold(state)
-        }),
+        Property::always(VIEWS_NEVER_GO_BACK, |_, state: &State| views_never_go_back(state)),
+        Property::always(ROWS_ARE_THE_FOLD, |_, state: &State| rows_are_the_fold(state)),
         Property::always(MARK_IS_TRUE, |_, state: &State| mark_is_true(state)),
         Property::always(VIEWS_COMPLETE, views_complete),
     ]
@@ -121,20 +109,14 @@ fn aggregates(state: &State) -> impl Iterator<Item = Aggregate> + use<> {
 /// The durable commits of an aggregate in the order of their revisions.
 fn line(state: &State, aggregate: Aggregate) -> Vec<&Commit> {
     let durable = state.store.durable().iter();
-    let mut line: Vec<_> = durable
-        .filter(|commit| commit.aggregate == aggregate)
-        .collect();
+    let mut line: Vec<_> = durable.filter(|commit| commit.aggregate == aggregate).collect();
     line.sort_by_key(|commit| commit.revision);
     line
 }
 
 /// The durable commit of a request.
 fn durable(state: &State, aggregate: Aggregate, request: Request) -> Option<&Commit> {
-    state
-        .store
-        .durable()
-        .iter()
-        .find(|commit| commit.is_of(aggregate, request))
+    state.store.durable().iter().find(|commit| commit.is_of(aggregate, request))
 }
 
 fn accepted_never_lost(model: &Protocol, state: &State) -> bool {
@@ -150,9 +132,7 @@ fn accepted_never_lost(model: &Protocol, state: &State) -> bool {
 fn takes_effect_once(state: &State) -> bool {
     let commits = &state.store.commits;
     commits.iter().enumerate().all(|(place, commit)| {
-        !commits[..place]
-            .iter()
-            .any(|c| c.is_of(commit.aggregate, commit.request))
+        !commits[..place].iter().any(|c| c.is_of(commit.aggregate, commit.request))
     })
 }
 
@@ -178,10 +158,7 @@ fn names_one_command(state: &State) -> bool {
 }
 
 fn revisions_without_gap(state: &State, aggregate: Aggregate) -> bool {
-    line(state, aggregate)
-        .iter()
-        .zip(1..)
-        .all(|(commit, revision)| commit.revision == revision)
+    line(state, aggregate).iter().zip(1..).all(|(commit, revision)| commit.revision == revision)
 }
 
 fn decided_on_the_line(state: &State, aggregate: Aggregate) -> bool {
@@ -215,20 +192,16 @@ fn handled<'a>(
 }
 
 fn events_complete(model: &Protocol, state: &State) -> bool {
-    handled(model, state)
-        .filter_map(|(_, commit)| commit)
-        .all(|commit| {
-            let log = &state.events[usize::from(commit.aggregate)];
-            events_of(commit).all(|event| log.contains(&event))
-        })
+    handled(model, state).filter_map(|(_, commit)| commit).all(|commit| {
+        let log = &state.events[usize::from(commit.aggregate)];
+        events_of(commit).all(|event| log.contains(&event))
+    })
 }
 
 fn events_are_true(state: &State) -> bool {
     aggregates(state).all(|aggregate| {
         let events = events_between(state.store.durable(), aggregate, 0..=Sequence::MAX);
-        state.events[usize::from(aggregate)]
-            .iter()
-            .all(|event| events.contains(event))
+        state.events[usize::from(aggregate)].iter().all(|event| events.contains(event))
     })
 }
 
@@ -260,9 +233,7 @@ fn progress_stays(model: &Protocol, state: &State) -> bool {
 fn views_never_go_back(state: &State) -> bool {
     let view = &state.view;
     let sequences = view.rows.iter().map(|row| row.sequence).chain([view.mark]);
-    sequences
-        .zip(&view.shown)
-        .all(|(sequence, shown)| sequence == *shown)
+    sequences.zip(&view.shown).all(|(sequence, shown)| sequence == *shown)
 }
 
 fn rows_are_the_fold(state: &State) -> bool {
@@ -280,16 +251,10 @@ fn mark_is_true(state: &State) -> bool {
 }
 
 fn views_complete(model: &Protocol, state: &State) -> bool {
-    let published = state.events[0]
-        .iter()
-        .map(|event| event.sequence)
-        .max()
-        .unwrap_or(0);
+    let published = state.events[0].iter().map(|event| event.sequence).max().unwrap_or(0);
     let rows = &state.view.rows;
     let seen = |row: usize| {
-        let last = (1..=published)
-            .rev()
-            .find(|sequence| touches(row, *sequence));
+        let last = (1..=published).rev().find(|sequence| touches(row, *sequence));
         rows[row].sequence == last.unwrap_or(0)
     };
     !is_at_rest(state, &model.configuration)

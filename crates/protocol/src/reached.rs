@@ -52,60 +52,32 @@ pub const EVENT_GAP: &str = "met: an event taken from the commits";
 /// All of them.
 pub const ALL: [(&str, Condition); 19] = [
     (REST, |model, state| is_at_rest(state, &model.configuration)),
-    (REPEAT, |_, state: &State| {
-        state.lanes.iter().any(has_repeat)
-    }),
-    (CONFLICT, |_, state: &State| {
-        inserts(state).any(|(_, i)| refused_by(i, UniqueKey::Revision))
-    }),
-    (PREFIX, |_, state: &State| {
-        inserts(state).any(|(_, i)| i.stored > 0 && i.refused.is_some())
-    }),
-    (LATE_INSERT, |_, state: &State| {
-        state.store.commits.iter().any(|commit| commit.landed_late)
-    }),
+    (REPEAT, |_, state: &State| state.lanes.iter().any(has_repeat)),
+    (CONFLICT, |_, state: &State| inserts(state).any(|(_, i)| refused_by(i, UniqueKey::Revision))),
+    (PREFIX, |_, state: &State| inserts(state).any(|(_, i)| i.stored > 0 && i.refused.is_some())),
+    (LATE_INSERT, |_, state: &State| state.store.commits.iter().any(|commit| commit.landed_late)),
     (OWN_LATE_INSERT, |_, state: &State| {
         inserts(state).any(|(name, i)| refused_by_own(state, name, i))
     }),
-    (ROLLBACK, |model, state| {
-        state.faults_left.step_downs < model.configuration.faults.step_downs
-    }),
+    (ROLLBACK, |model, state| state.faults_left.step_downs < model.configuration.faults.step_downs),
     (DUPLICATE_ROLLED_BACK, |_, state: &State| {
         state.lanes.iter().any(|lane| holder_is_gone(state, lane))
     }),
-    (REFUSAL, |_, state: &State| {
-        has_durable(state, Outcome::Fail)
-    }),
-    (EXPIRED, |_, state: &State| {
-        has_durable(state, Outcome::Expired)
-    }),
-    (KEY_REUSED, |_, state: &State| {
-        state
-            .answers
-            .iter()
-            .any(|a| a.verdict == Verdict::KeyReused)
-    }),
+    (REFUSAL, |_, state: &State| has_durable(state, Outcome::Fail)),
+    (EXPIRED, |_, state: &State| has_durable(state, Outcome::Expired)),
+    (KEY_REUSED, |_, state: &State| state.answers.iter().any(|a| a.verdict == Verdict::KeyReused)),
     (ZOMBIE_REFUSED, |_, state: &State| {
         inserts(state).any(|(name, insert)| !state.owns(name) && insert.refused.is_some())
     }),
-    (ZOMBIE_PUBLISHES, |_, state: &State| {
-        zombie_outboxes(state).any(|events| events > 0)
-    }),
-    (ZOMBIE_FENCED, |_, state: &State| {
-        zombie_outboxes(state).any(|events| events == 0)
-    }),
+    (ZOMBIE_PUBLISHES, |_, state: &State| zombie_outboxes(state).any(|events| events > 0)),
+    (ZOMBIE_FENCED, |_, state: &State| zombie_outboxes(state).any(|events| events == 0)),
     (TWO_LANES, |_, state: &State| two_lanes(state)),
     (ROW_WITHOUT_MARK, |_, state: &State| {
         state.view.rows[0].sequence > state.view.mark
-            && state
-                .projectors
-                .iter()
-                .all(|projector| projector.fold.is_none())
+            && state.projectors.iter().all(|projector| projector.fold.is_none())
     }),
     (ZOMBIE_ROW, |_, state: &State| {
-        let fold = state.projectors[usize::from(1 - state.view.owner)]
-            .fold
-            .as_ref();
+        let fold = state.projectors[usize::from(1 - state.view.owner)].fold.as_ref();
         let read = fold.and_then(|fold| fold.row.as_ref());
         read.is_some_and(|(row, read)| state.view.rows[*row].sequence > read.sequence)
     }),
@@ -118,20 +90,17 @@ pub const ALL: [(&str, Condition); 19] = [
         state.projectors.iter().any(|projector| {
             let event = state.events[0].get(usize::from(projector.position));
             let fold = projector.fold.as_ref();
-            fold.zip(event)
-                .is_some_and(|(fold, event)| fold.sequence < event.sequence)
+            fold.zip(event).is_some_and(|(fold, event)| fold.sequence < event.sequence)
         })
     }),
 ];
 
 /// The inserts that a lane waits for.
 fn inserts(state: &State) -> impl Iterator<Item = (LaneName, &Insert)> {
-    state
-        .lane_names()
-        .filter_map(|name| match &state.lane(name).phase {
-            Phase::Inserting(insert) => Some((name, insert)),
-            Phase::Idle | Phase::Failed(_) | Phase::Replying | Phase::Publishing(_) => None,
-        })
+    state.lane_names().filter_map(|name| match &state.lane(name).phase {
+        Phase::Inserting(insert) => Some((name, insert)),
+        Phase::Idle | Phase::Failed(_) | Phase::Replying | Phase::Publishing(_) => None,
+    })
 }
 
 fn has_repeat(lane: &Lane) -> bool {
@@ -160,31 +129,22 @@ fn holder_is_gone(state: &State, lane: &Lane) -> bool {
         return false;
     };
     failure.holder.is_some_and(|(aggregate, request)| {
-        !state
-            .store
-            .commits
-            .iter()
-            .any(|commit| commit.is_of(aggregate, request))
+        !state.store.commits.iter().any(|commit| commit.is_of(aggregate, request))
     })
 }
 
 fn has_durable(state: &State, outcome: Outcome) -> bool {
-    state
-        .store
-        .durable()
-        .iter()
-        .any(|commit| commit.outcome == outcome)
+    state.store.durable().iter().any(|commit| commit.outcome == outcome)
 }
 
 /// How many events each lane that does not own its partition has still to publish.
 fn zombie_outboxes(state: &State) -> impl Iterator<Item = usize> {
-    state
-        .lane_names()
-        .filter(|name| !state.owns(*name))
-        .filter_map(|name| match &state.lane(name).phase {
+    state.lane_names().filter(|name| !state.owns(*name)).filter_map(|name| {
+        match &state.lane(name).phase {
             Phase::Publishing(outbox) => Some(outbox.len()),
             Phase::Idle | Phase::Inserting(_) | Phase::Failed(_) | Phase::Replying => None,
-        })
+        }
+    })
 }
 
 fn two_lanes(state: &State) -> bool {
@@ -193,10 +153,7 @@ fn two_lanes(state: &State) -> bool {
             one.partition != other.partition
                 && first.documents.iter().any(|document| {
                     let key = (document.aggregate, document.revision);
-                    second
-                        .documents
-                        .iter()
-                        .any(|d| (d.aggregate, d.revision) == key)
+                    second.documents.iter().any(|d| (d.aggregate, d.revision) == key)
                 })
         })
     })

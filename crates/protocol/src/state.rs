@@ -82,9 +82,7 @@ impl State {
             store: Store::empty(aggregates),
             progress: vec![0; partitions],
             progress_shown: vec![0; partitions],
-            owners: (0..partitions)
-                .map(|partition| partition as Worker % WORKERS)
-                .collect(),
+            owners: (0..partitions).map(|partition| partition as Worker % WORKERS).collect(),
             lanes: vec![Lane::cold(aggregates); usize::from(WORKERS) * partitions],
             answers: Vec::new(),
             events: vec![Vec::new(); aggregates],
@@ -107,19 +105,14 @@ impl State {
                 let source = (partition as u8, offset as Offset);
                 let last = last_of(&self.store.commits, command.aggregate);
                 let (revision, sequence) = last.map_or((0, 0), |l| (l.revision, l.sequence));
-                self.store
-                    .commits
-                    .push(Commit::on(revision, sequence, *command, source));
+                self.store.commits.push(Commit::on(revision, sequence, *command, source));
             }
             self.progress[partition] = log.len() as Offset;
             self.progress_shown[partition] = log.len() as Offset;
         }
         self.store.durable = self.store.commits.len();
         let line = events_between(self.store.durable(), 0, 0..=Sequence::MAX);
-        self.events[0] = events
-            .iter()
-            .map(|sequence| line[usize::from(*sequence) - 1])
-            .collect();
+        self.events[0] = events.iter().map(|sequence| line[usize::from(*sequence) - 1]).collect();
     }
 
     /// The lane of that name.

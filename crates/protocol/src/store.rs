@@ -62,17 +62,9 @@ impl Commit {
     /// The answer to a command that asked for `body` under the request id of this commit.
     pub fn answer_to(&self, body: Body, wrong: Option<Wrong>) -> Answer {
         let same = self.body == body || wrong == Some(Wrong::FingerprintIgnored);
-        let verdict = if same {
-            Verdict::Decided(self.outcome, self.revision)
-        } else {
-            Verdict::KeyReused
-        };
-        Answer {
-            aggregate: self.aggregate,
-            request: self.request,
-            body,
-            verdict,
-        }
+        let verdict =
+            if same { Verdict::Decided(self.outcome, self.revision) } else { Verdict::KeyReused };
+        Answer { aggregate: self.aggregate, request: self.request, body, verdict }
     }
 }
 
@@ -90,11 +82,7 @@ pub struct Insert {
 impl Insert {
     /// An insert that the store has not begun.
     pub fn of(documents: Vec<Commit>) -> Self {
-        Self {
-            documents,
-            stored: 0,
-            refused: None,
-        }
+        Self { documents, stored: 0, refused: None }
     }
 
     /// Nothing of it will be stored any more.
@@ -144,12 +132,7 @@ pub struct Store {
 impl Store {
     /// A store without commits.
     pub fn empty(aggregates: usize) -> Self {
-        Self {
-            commits: Vec::new(),
-            durable: 0,
-            late: Vec::new(),
-            published: vec![0; aggregates],
-        }
+        Self { commits: Vec::new(), durable: 0, late: Vec::new(), published: vec![0; aggregates] }
     }
 
     /// What a durable read shows.
@@ -168,10 +151,7 @@ impl Store {
     /// Whether the commit of that request is durable, or is no longer there: in both cases an
     /// insert that it refused will now end otherwise.
     pub fn is_settled(&self, (aggregate, request): (Aggregate, Request)) -> bool {
-        let place = self
-            .commits
-            .iter()
-            .position(|commit| commit.is_of(aggregate, request));
+        let place = self.commits.iter().position(|commit| commit.is_of(aggregate, request));
         place.is_none_or(|place| place < self.durable)
     }
 
@@ -191,16 +171,11 @@ impl Store {
     fn refuses(&self, document: &Commit, wrong: Option<Wrong>) -> Option<Refusal> {
         let holder = |key, same: &dyn Fn(&Commit) -> bool| {
             let held = self.commits.iter().find(|commit| same(commit))?;
-            Some(Refusal {
-                key,
-                holder: (held.aggregate, held.request),
-            })
+            Some(Refusal { key, holder: (held.aggregate, held.request) })
         };
         let by_request = || {
-            holder(UniqueKey::Request, &|c| {
-                c.is_of(document.aggregate, document.request)
-            })
-            .filter(|_| wrong != Some(Wrong::RequestNotUnique))
+            holder(UniqueKey::Request, &|c| c.is_of(document.aggregate, document.request))
+                .filter(|_| wrong != Some(Wrong::RequestNotUnique))
         };
         let by_revision = || {
             holder(UniqueKey::Revision, &|c| {
@@ -238,10 +213,7 @@ impl Store {
 
     /// Whether every document that the insert has stored is durable, so that it can be answered.
     pub fn has_durable(&self, insert: &Insert) -> bool {
-        insert
-            .prefix()
-            .iter()
-            .all(|document| self.durable().contains(document))
+        insert.prefix().iter().all(|document| self.durable().contains(document))
     }
 }
 
@@ -259,26 +231,15 @@ pub fn events_between(
     aggregate: Aggregate,
     range: RangeInclusive<Sequence>,
 ) -> Vec<Event> {
-    let mut line: Vec<_> = commits
-        .iter()
-        .filter(|commit| commit.aggregate == aggregate)
-        .collect();
+    let mut line: Vec<_> = commits.iter().filter(|commit| commit.aggregate == aggregate).collect();
     line.sort_by_key(|commit| commit.revision);
     let events = line.into_iter().flat_map(events_of);
-    events
-        .filter(|event| range.contains(&event.sequence))
-        .collect()
+    events.filter(|event| range.contains(&event.sequence)).collect()
 }
 
 /// The events of one commit.
 pub fn events_of(commit: &Commit) -> impl Iterator<Item = Event> + use<> {
-    let Commit {
-        aggregate, request, ..
-    } = *commit;
+    let Commit { aggregate, request, .. } = *commit;
     let first = commit.sequence - commit.outcome.events() + 1;
-    (first..=commit.sequence).map(move |sequence| Event {
-        aggregate,
-        sequence,
-        request,
-    })
+    (first..=commit.sequence).map(move |sequence| Event { aggregate, sequence, request })
 }

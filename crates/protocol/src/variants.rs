@@ -31,37 +31,18 @@ pub fn variants() -> Vec<Variant> {
 const NONE: Faults = Faults::NONE;
 const CRASH: Faults = Faults { crashes: 1, ..NONE };
 const MOVE: Faults = Faults { moves: 1, ..NONE };
-const LOST_ANSWER: Faults = Faults {
-    lost_answers: 1,
-    ..NONE
-};
-const PROJECTOR_CRASH: Faults = Faults {
-    projector_crashes: 1,
-    ..NONE
-};
-const PROJECTOR_MOVE: Faults = Faults {
-    projector_moves: 1,
-    ..NONE
-};
+const LOST_ANSWER: Faults = Faults { lost_answers: 1, ..NONE };
+const PROJECTOR_CRASH: Faults = Faults { projector_crashes: 1, ..NONE };
+const PROJECTOR_MOVE: Faults = Faults { projector_moves: 1, ..NONE };
 
 fn variant(wrong: Wrong, configuration: Configuration, breaks: &[&'static str]) -> Variant {
     // With fewer faults it need not meet all that it meets otherwise.
-    let configuration = Configuration {
-        meets: Vec::new(),
-        ..configuration
-    };
-    Variant {
-        wrong,
-        configuration,
-        breaks: breaks.to_vec(),
-    }
+    let configuration = Configuration { meets: Vec::new(), ..configuration };
+    Variant { wrong, configuration, breaks: breaks.to_vec() }
 }
 
 fn in_the_worker() -> Vec<Variant> {
-    let late = Faults {
-        deadlines: 1,
-        ..LOST_ANSWER
-    };
+    let late = Faults { deadlines: 1, ..LOST_ANSWER };
     vec![
         // What was decided and never stored also leaves a gap in the events.
         variant(
@@ -69,47 +50,15 @@ fn in_the_worker() -> Vec<Variant> {
             lane().under(LOST_ANSWER),
             &[REVISIONS_WITHOUT_GAP, EVENTS_IN_ORDER],
         ),
-        variant(
-            Wrong::NumberedRestSent,
-            lane().under(NONE),
-            &[REVISIONS_WITHOUT_GAP],
-        ),
-        variant(
-            Wrong::OwnEventsOnly,
-            lane().under(CRASH),
-            &[EVENTS_COMPLETE],
-        ),
+        variant(Wrong::NumberedRestSent, lane().under(NONE), &[REVISIONS_WITHOUT_GAP]),
+        variant(Wrong::OwnEventsOnly, lane().under(CRASH), &[EVENTS_COMPLETE]),
         // Here a lane runs ahead of the events of the other one.
-        variant(
-            Wrong::OwnEventsOnly,
-            raised().under(NONE),
-            &[EVENTS_IN_ORDER, EVENTS_COMPLETE],
-        ),
-        variant(
-            Wrong::RepeatNotPublished,
-            lane().under(CRASH),
-            &[EVENTS_COMPLETE],
-        ),
-        variant(
-            Wrong::ProgressBeforePublishing,
-            lane().under(CRASH),
-            &[EVENTS_COMPLETE],
-        ),
-        variant(
-            Wrong::ZombieProgressTaken,
-            lane().under(MOVE),
-            &[PROGRESS_STAYS],
-        ),
-        variant(
-            Wrong::FingerprintIgnored,
-            refusals().under(NONE),
-            &[REQUEST_NAMES_ONE_COMMAND],
-        ),
-        variant(
-            Wrong::DeadlineCheckedOnce,
-            refusals().under(late),
-            &[NEVER_LATE],
-        ),
+        variant(Wrong::OwnEventsOnly, raised().under(NONE), &[EVENTS_IN_ORDER, EVENTS_COMPLETE]),
+        variant(Wrong::RepeatNotPublished, lane().under(CRASH), &[EVENTS_COMPLETE]),
+        variant(Wrong::ProgressBeforePublishing, lane().under(CRASH), &[EVENTS_COMPLETE]),
+        variant(Wrong::ZombieProgressTaken, lane().under(MOVE), &[PROGRESS_STAYS]),
+        variant(Wrong::FingerprintIgnored, refusals().under(NONE), &[REQUEST_NAMES_ONE_COMMAND]),
+        variant(Wrong::DeadlineCheckedOnce, refusals().under(late), &[NEVER_LATE]),
     ]
 }
 
@@ -132,11 +81,7 @@ fn in_the_store() -> Vec<Variant> {
             ],
         ),
         // Two commits of one request are answered differently.
-        variant(
-            Wrong::RequestNotUnique,
-            lane().under(CRASH),
-            &[TAKES_EFFECT_ONCE, SAME_ANSWER],
-        ),
+        variant(Wrong::RequestNotUnique, lane().under(CRASH), &[TAKES_EFFECT_ONCE, SAME_ANSWER]),
         // Two commits under one revision also number their events alike.
         variant(
             Wrong::RevisionNotUnique,
@@ -152,18 +97,9 @@ fn in_the_view() -> Vec<Variant> {
         variant(
             Wrong::ViewWrittenUnconditionally,
             follower().under(PROJECTOR_MOVE),
-            &[
-                VIEWS_NEVER_GO_BACK,
-                MARK_IS_TRUE,
-                ROWS_ARE_THE_FOLD,
-                VIEWS_COMPLETE,
-            ],
+            &[VIEWS_NEVER_GO_BACK, MARK_IS_TRUE, ROWS_ARE_THE_FOLD, VIEWS_COMPLETE],
         ),
-        variant(
-            Wrong::RowFoldedTwice,
-            follower().under(PROJECTOR_CRASH),
-            &[ROWS_ARE_THE_FOLD],
-        ),
+        variant(Wrong::RowFoldedTwice, follower().under(PROJECTOR_CRASH), &[ROWS_ARE_THE_FOLD]),
         // The event that a row lacks is never folded any more, though later ones are.
         variant(
             Wrong::MarkBeforeRows,

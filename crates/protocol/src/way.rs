@@ -21,11 +21,8 @@ where
     let hasher = RandomState::new();
     let mut steps: Vec<Step<M>> = Vec::new();
     let mut seen = HashSet::new();
-    let mut ahead: VecDeque<_> = model
-        .init_states()
-        .into_iter()
-        .map(|state| (None, state))
-        .collect();
+    let mut ahead: VecDeque<_> =
+        model.init_states().into_iter().map(|state| (None, state)).collect();
     while let Some((came_by, state)) = ahead.pop_front() {
         if ends(&state) {
             return Some(back(&steps, came_by));

@@ -16,15 +16,7 @@ pub fn take_batch(state: &mut State, rules: &Configuration, name: LaneName, reco
     // A lane that starts may meet what its predecessor has stored: it looks first. One that
     // goes on leaves that to the unique key.
     let looks_first = lane.is_cold();
-    decide_and_send(
-        state,
-        rules,
-        name,
-        Attempt {
-            looks_first,
-            is_first: true,
-        },
-    );
+    decide_and_send(state, rules, name, Attempt { looks_first, is_first: true });
 }
 
 /// The rest of a batch whose insert failed is decided anew and sent.
@@ -34,15 +26,7 @@ pub fn decide_anew(state: &mut State, rules: &Configuration, name: LaneName) {
         _ => Vec::new(),
     };
     if numbered_rest.is_empty() {
-        decide_and_send(
-            state,
-            rules,
-            name,
-            Attempt {
-                looks_first: true,
-                is_first: false,
-            },
-        );
+        decide_and_send(state, rules, name, Attempt { looks_first: true, is_first: false });
     } else {
         send_numbered_rest(state, rules, name, &numbered_rest);
     }
@@ -96,17 +80,11 @@ fn settle_repeats(state: &mut State, rules: &Configuration, name: LaneName) {
             continue;
         }
         let shown = state.store.read(rules.wrong);
-        let found = shown
-            .iter()
-            .find(|c| c.is_of(command.aggregate, command.request))
-            .copied();
+        let found = shown.iter().find(|c| c.is_of(command.aggregate, command.request)).copied();
         let Some(commit) = found else { continue };
         let answer = commit.answer_to(command.body, rules.wrong);
         let lane = state.lane_mut(name);
-        lane.settled[place] = Some(Settled {
-            answer,
-            repeat: true,
-        });
+        lane.settled[place] = Some(Settled { answer, repeat: true });
         if rules.wrong != Some(Wrong::CacheKeptAfterFailure) {
             lane.forget(command.aggregate);
         }
@@ -169,11 +147,7 @@ fn decide_rest(
                 commit.sequence = below.sequence;
             }
         }
-        *known = Some(Known {
-            revision: commit.revision,
-            sequence: commit.sequence,
-            ..below
-        });
+        *known = Some(Known { revision: commit.revision, sequence: commit.sequence, ..below });
         documents.push(commit);
     }
     documents
@@ -188,20 +162,14 @@ pub fn insert_answered(state: &mut State, rules: &Configuration, name: LaneName)
     for commit in insert.prefix() {
         let answer = commit.answer_to(commit.body, rules.wrong);
         let place = usize::from(commit.source.1 - lane.from);
-        lane.settled[place] = Some(Settled {
-            answer,
-            repeat: false,
-        });
+        lane.settled[place] = Some(Settled { answer, repeat: false });
         lane.learn(commit);
     }
     if let Some(refusal) = insert.refused {
         lane.phase = Phase::Failed(failure(&insert, refusal, rules));
         match rules.wrong {
             Some(Wrong::CacheKeptAfterFailure) => {
-                insert
-                    .documents
-                    .iter()
-                    .for_each(|document| lane.learn(document));
+                insert.documents.iter().for_each(|document| lane.learn(document));
             }
             _ => lane.forget(insert.documents[insert.stored].aggregate),
         }
@@ -212,25 +180,16 @@ pub fn insert_answered(state: &mut State, rules: &Configuration, name: LaneName)
 fn failure(insert: &Insert, refusal: Refusal, rules: &Configuration) -> Failure {
     let keeps_numbers =
         rules.wrong == Some(Wrong::NumberedRestSent) && refusal.key == UniqueKey::Request;
-    let numbered_rest = if keeps_numbers {
-        insert.documents[insert.stored..].to_vec()
-    } else {
-        Vec::new()
-    };
-    Failure {
-        holder: Some(refusal.holder),
-        numbered_rest,
-    }
+    let numbered_rest =
+        if keeps_numbers { insert.documents[insert.stored..].to_vec() } else { Vec::new() };
+    Failure { holder: Some(refusal.holder), numbered_rest }
 }
 
 /// The answer to the insert is lost, and whatever of it is not yet stored may land later: nothing
 /// is assumed, every aggregate of the batch is read anew.
 pub fn lose_answer(state: &mut State, rules: &Configuration, name: LaneName) {
     let lane = state.lane_mut(name);
-    let failed = Phase::Failed(Failure {
-        holder: None,
-        numbered_rest: Vec::new(),
-    });
+    let failed = Phase::Failed(Failure { holder: None, numbered_rest: Vec::new() });
     let Phase::Inserting(insert) = std::mem::replace(&mut lane.phase, failed) else {
         return;
     };
@@ -282,10 +241,8 @@ fn unpublished(
 ) -> Vec<Event> {
     let mut outbox = Vec::new();
     for (aggregate, known) in (0..).zip(&state.lane(name).known) {
-        let of_batch: Vec<_> = settled
-            .iter()
-            .filter(|settled| settled.answer.aggregate == aggregate)
-            .collect();
+        let of_batch: Vec<_> =
+            settled.iter().filter(|settled| settled.answer.aggregate == aggregate).collect();
         let skips = match rules.wrong {
             Some(Wrong::RepeatNotPublished) => of_batch.iter().all(|settled| settled.repeat),
             _ => of_batch.is_empty(),
@@ -297,9 +254,7 @@ fn unpublished(
         let mut events = events_between(state.store.read(rules.wrong), aggregate, range);
         if rules.wrong == Some(Wrong::OwnEventsOnly) {
             events.retain(|event| {
-                of_batch
-                    .iter()
-                    .any(|own| !own.repeat && own.answer.request == event.request)
+                of_batch.iter().any(|own| !own.repeat && own.answer.request == event.request)
             });
         }
         outbox.extend(events);

@@ -5,10 +5,7 @@ use ordain_protocol::{Found, Wrong, explore, variants};
 
 /// Explores every configuration of a wrong variant with and without the rule.
 fn breaks_what_it_should(wrong: Wrong) {
-    let of_this: Vec<_> = variants()
-        .into_iter()
-        .filter(|v| v.wrong == wrong)
-        .collect();
+    let of_this: Vec<_> = variants().into_iter().filter(|v| v.wrong == wrong).collect();
     assert!(!of_this.is_empty(), "no configuration shows {wrong:?}");
     for variant in of_this {
         let right = explore(variant.configuration.clone());
@@ -18,10 +15,7 @@ fn breaks_what_it_should(wrong: Wrong) {
         breaks.sort_unstable();
         assert_eq!(report.broken(), breaks, "{report}");
         let shown = |found: &Found| !matches!(found, Found::Broken(way) if way.is_empty());
-        assert!(
-            report.results.values().all(shown),
-            "a promise broken without a way: {report}"
-        );
+        assert!(report.results.values().all(shown), "a promise broken without a way: {report}");
     }
 }
 

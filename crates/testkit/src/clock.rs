@@ -24,8 +24,7 @@ impl Manual {
 
     /// Turns it forward.
     pub fn advance_ms(&self, milliseconds: u32) {
-        self.0
-            .fetch_add(i64::from(milliseconds) * 1_000_000, Ordering::SeqCst);
+        self.0.fetch_add(i64::from(milliseconds) * 1_000_000, Ordering::SeqCst);
     }
 }
 

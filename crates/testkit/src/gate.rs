@@ -20,10 +20,7 @@ impl Gate {
     /// A gate that is shut.
     #[must_use]
     pub fn shut() -> Self {
-        Self(Arc::new(Sides {
-            arrivals: watch::Sender::new(0),
-            open: watch::Sender::new(false),
-        }))
+        Self(Arc::new(Sides { arrivals: watch::Sender::new(0), open: watch::Sender::new(false) }))
     }
 
     /// Waits in front of the gate until it is open. For the call that is to be stopped.

@@ -38,10 +38,7 @@ impl<A: Aggregate> Given<A> {
     #[must_use]
     pub fn when(self, command: A::Command) -> Decided<A> {
         let decision = A::decide(&self.state, command);
-        Decided {
-            state: self.state,
-            decision,
-        }
+        Decided { state: self.state, decision }
     }
 }
 
@@ -69,10 +66,7 @@ where
     ///
     /// # Panics
     /// When the rules say anything else.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "codes are constants, read best bare"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "codes are constants, read best bare")]
     #[track_caller]
     pub fn then_refused(self, code: Code) -> Given<A> {
         assert_eq!(self.decision.as_deref(), Err(&code));

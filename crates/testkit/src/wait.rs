@@ -17,10 +17,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     let result = timeout(WAIT_MAX, future).await;
     assert!(result.is_ok(), "waited {WAIT_MAX:?} in vain for {what}");
-    #[expect(
-        clippy::unwrap_used,
-        reason = "asserted in the line above, with a better message"
-    )]
+    #[expect(clippy::unwrap_used, reason = "asserted in the line above, with a better message")]
     result.unwrap()
 }
 

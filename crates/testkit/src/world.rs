@@ -18,10 +18,7 @@ impl World {
     /// When there is no room for a directory.
     #[must_use]
     pub fn new(partitions: u32) -> Self {
-        Self::with(&Settings {
-            partitions: Some(partitions),
-            ..Settings::default()
-        })
+        Self::with(&Settings { partitions: Some(partitions), ..Settings::default() })
     }
 
     /// A new home, set up like this.
@@ -30,10 +27,7 @@ impl World {
     /// When there is no room for a directory, or the settings are none.
     #[must_use]
     pub fn with(settings: &Settings) -> Self {
-        #[expect(
-            clippy::expect_used,
-            reason = "a test cannot go on without a directory"
-        )]
+        #[expect(clippy::expect_used, reason = "a test cannot go on without a directory")]
         let directory = TempDir::new().expect("a directory for the test");
         Self::on(directory, settings)
     }

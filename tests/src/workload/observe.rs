@@ -172,9 +172,8 @@ fn known_event(read: &Published, found: &mut BTreeMap<AggregateKey, u64>) -> Res
 fn sentinels(partitions: u32, name: &str) -> Result<Vec<Arc<Commit>>> {
     let mut sentinels = Vec::new();
     for partition in 0..partitions {
-        let keys = (0..).map(|number: u32| {
-            AggregateKey::new("default", "sentinel", &number.to_string())
-        });
+        let keys =
+            (0..).map(|number: u32| AggregateKey::new("default", "sentinel", &number.to_string()));
         let mut keys = keys.filter_map(Result::ok);
         let aggregate = keys.find(|key| partition_of(key, partitions) == partition);
         let data = ordain_model::Json::of(&1)?;
@@ -218,7 +217,8 @@ impl OfWriter<'_> {
             state.revisions[which] = self.revisions(which, &aggregate).await?;
             state.events[which] = self.read.events.get(&aggregate).copied().unwrap_or(0);
             state.rows[which] = self.row(which).await?;
-            let marks = self.home.view_store().marks(VIEW, std::slice::from_ref(&aggregate)).await?;
+            let marks =
+                self.home.view_store().marks(VIEW, std::slice::from_ref(&aggregate)).await?;
             state.marks[which] = marks.first().copied().flatten().unwrap_or(0);
             let load = Load { aggregate, fold_version: FOLD_VERSION };
             let stored = self.home.commits().load(&[load]).await?;
@@ -280,9 +280,9 @@ impl OfWriter<'_> {
             asked.push((aggregate.clone(), request));
         }
         let outcomes = self.home.outcomes().find(&asked).await?;
-        for (revision, (commit, outcome)) in (1..).zip(
-            tail.iter().map(Some).chain(std::iter::repeat(None)).zip(&outcomes),
-        ) {
+        for (revision, (commit, outcome)) in
+            (1..).zip(tail.iter().map(Some).chain(std::iter::repeat(None)).zip(&outcomes))
+        {
             let there = commit.map(AsRef::as_ref);
             ensure!(there == outcome.as_deref(), "revision {revision} is not its own outcome");
             if let Some(commit) = there {

@@ -77,7 +77,8 @@ impl Line {
     pub fn read(line: &str) -> Option<Self> {
         let mut words = line.trim_end_matches('\n').split(' ');
         let what = words.next()?;
-        let (first, second): (u32, u64) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let (first, second): (u32, u64) =
+            (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let (writer, job) = (first, second);
         let (partition, progress) = (first, second);
         match what {

@@ -35,7 +35,9 @@ pub fn request_of(request: &RequestId) -> Option<(u32, &str, u64)> {
 
 fn text(seed: u64, bytes: usize) -> String {
     // A few different letters a value, so that one cannot be taken for another.
-    (0..bytes as u64).map(|at| char::from(b'a' + ((seed + at * (1 + seed % 5)) % 26) as u8)).collect()
+    (0..bytes as u64)
+        .map(|at| char::from(b'a' + ((seed + at * (1 + seed % 5)) % 26) as u8))
+        .collect()
 }
 
 fn data(seed: u64) -> Result<Json> {

@@ -15,16 +15,11 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn open(address: &str) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address)
-            .await
-            .context("cannot connect")?;
+        let stream = TcpStream::connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Self {
-            sender,
-            host: address.to_owned(),
-        })
+        Ok(Self { sender, host: address.to_owned() })
     }
 
     /// Sends a command and gives the status.
@@ -48,9 +43,7 @@ impl Connection {
 
     /// Reads a document.
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<serde_json::Value> {
-        let sent = http::Request::get(path)
-            .header("host", &self.host)
-            .body(Full::default())?;
+        let sent = http::Request::get(path).header("host", &self.host).body(Full::default())?;
         self.sender.ready().await?;
         let answer = self.sender.send_request(sent).await?;
         let body = answer.into_body().collect().await?.to_bytes();

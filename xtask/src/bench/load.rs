@@ -33,18 +33,13 @@ impl Measured {
     pub(crate) fn milliseconds(&self, quantile: f64) -> f64 {
         let last = self.count().saturating_sub(1);
         let index = (quantile * last as f64).round() as usize;
-        self.sorted
-            .get(index)
-            .map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
+        self.sorted.get(index).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
     }
 }
 
 impl Load {
     pub(crate) fn new(address: &str, accounts: usize) -> Self {
-        Self {
-            address: address.into(),
-            accounts,
-        }
+        Self { address: address.into(), accounts }
     }
 
     /// Opens every account.
@@ -62,9 +57,7 @@ impl Load {
     pub(crate) async fn funds(&self, connections: usize) -> anyhow::Result<u64> {
         let each = |mut connection: Connection, account: usize| async move {
             let document = connection.get(&format!("/v1/account/a{account}")).await?;
-            let funds = document
-                .pointer("/state/funds")
-                .and_then(serde_json::Value::as_u64);
+            let funds = document.pointer("/state/funds").and_then(serde_json::Value::as_u64);
             Ok((connection, funds.unwrap_or(0)))
         };
         self.every_account(connections, each).await
@@ -91,9 +84,7 @@ impl Load {
                     let path = format!("/v1/account/a{account}/deposit");
                     let request = Uuid::now_v7().to_string();
                     let sent = Instant::now();
-                    let status = connection
-                        .command(&path, &request, r#"{"amount":1}"#)
-                        .await?;
+                    let status = connection.command(&path, &request, r#"{"amount":1}"#).await?;
                     latencies.push(sent.elapsed());
                     anyhow::ensure!(status == 200, "a deposit was answered {status}");
                 }

@@ -6,10 +6,7 @@ use std::time::Duration;
 use super::*;
 
 fn input(text: impl Into<Vec<u8>>) -> Input {
-    Input {
-        reader: Box::new(Cursor::new(text.into())),
-        bytes: None,
-    }
+    Input { reader: Box::new(Cursor::new(text.into())), bytes: None }
 }
 
 async fn all(text: impl Into<Vec<u8>>) -> Vec<Read> {
@@ -25,11 +22,7 @@ async fn all(text: impl Into<Vec<u8>>) -> Vec<Read> {
 fn summary(read: &Read) -> (u64, u64, &str) {
     match read {
         Read::Line(line) => (line.place.index, line.place.number, &line.command.command),
-        Read::Bad(place, why) => (
-            place.index,
-            place.number,
-            why.split([';', ',']).next().unwrap(),
-        ),
+        Read::Bad(place, why) => (place.index, place.number, why.split([';', ',']).next().unwrap()),
         Read::Failed(_) => (0, 0, "failed"),
     }
 }
@@ -99,11 +92,7 @@ async fn reading_stops_when_too_much_is_held() {
     let body = "x".repeat(1024 * 1024);
     let line = format!(r#"{{"type":"t","id":"a","command":"c","data":"{body}"}}"#) + "\n";
     let reader = BufReader::new(Endless(line.into_bytes()));
-    let mut lines = Input {
-        reader: Box::new(reader),
-        bytes: None,
-    }
-    .read("batch");
+    let mut lines = Input { reader: Box::new(reader), bytes: None }.read("batch");
     let mut held = Vec::new();
     let limit = Duration::from_secs(2);
     while let Ok(Some(line)) = tokio::time::timeout(limit, lines.recv()).await {
@@ -112,8 +101,5 @@ async fn reading_stops_when_too_much_is_held() {
     }
     assert_eq!(held.len(), 31);
     held.clear();
-    assert!(
-        lines.recv().await.is_some(),
-        "room that is free again is used"
-    );
+    assert!(lines.recv().await.is_some(), "room that is free again is used");
 }

@@ -13,10 +13,7 @@ struct Asked {
 
 impl Asked {
     fn new(ends: &[u64], progress: &[Option<u64>]) -> Self {
-        let asked = Self {
-            log: Arc::default(),
-            outcomes: Arc::default(),
-        };
+        let asked = Self { log: Arc::default(), outcomes: Arc::default() };
         asked.log.ends.send_replace(ends.to_vec());
         asked.log.progress.send_replace(progress.to_vec());
         asked
@@ -27,16 +24,10 @@ impl Asked {
         let request = deposit("r", 1);
         tokio::spawn(async move {
             let limits = SubmitLimits::default();
-            let questions = Questions {
-                log: log.as_ref(),
-                outcomes: outcomes.as_ref(),
-                limits: &limits,
-            };
+            let questions =
+                Questions { log: log.as_ref(), outcomes: outcomes.as_ref(), limits: &limits };
             let id = (request.aggregate, request.request);
-            questions
-                .ask(id, Duration::from_millis(wait_ms))
-                .await
-                .unwrap()
+            questions.ask(id, Duration::from_millis(wait_ms)).await.unwrap()
         })
     }
 }
@@ -49,11 +40,7 @@ async fn unknown_once_every_partition_is_empty_or_done_up_to_its_end() {
         (vec![5, 3], vec![Some(9), Some(3)]),
         (vec![], vec![]),
     ] {
-        assert_eq!(
-            Asked::new(&ends, &progress).ask(0).await.unwrap(),
-            Found::Unknown,
-            "{ends:?}"
-        );
+        assert_eq!(Asked::new(&ends, &progress).ask(0).await.unwrap(), Found::Unknown, "{ends:?}");
     }
 }
 
@@ -67,11 +54,7 @@ async fn pending_while_any_partition_lags() {
         (vec![5, 3], vec![Some(2), Some(1)], 5),
     ] {
         let found = Asked::new(&ends, &progress).ask(200).await.unwrap();
-        assert_eq!(
-            found,
-            Found::Pending(Behind { records, ms: 200 }),
-            "{ends:?}"
-        );
+        assert_eq!(found, Found::Pending(Behind { records, ms: 200 }), "{ends:?}");
     }
 }
 
@@ -97,10 +80,7 @@ async fn an_outcome_that_is_there_is_found_at_once_however_far_the_workers_are_b
     let command = scripted.log.appended(1).await;
     asked.outcomes.store(&command);
     let begun = Instant::now();
-    assert_eq!(
-        asked.ask(5_000).await.unwrap(),
-        Found::Outcome(Arc::new(success(&command)))
-    );
+    assert_eq!(asked.ask(5_000).await.unwrap(), Found::Outcome(Arc::new(success(&command))));
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 

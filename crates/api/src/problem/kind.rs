@@ -112,14 +112,10 @@ impl ProblemKind {
     const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::Failed => ("failed", "A rule refused the command"),
-            Self::Expired => (
-                "expired",
-                "The deadline passed before the command was taken up",
-            ),
-            Self::SequenceMismatch => (
-                "sequence-mismatch",
-                "The aggregate has another sequence than If-Match says",
-            ),
+            Self::Expired => ("expired", "The deadline passed before the command was taken up"),
+            Self::SequenceMismatch => {
+                ("sequence-mismatch", "The aggregate has another sequence than If-Match says")
+            }
             Self::Rejected => ("rejected", "The command could not be processed"),
             Self::KeyReused => ("key-reused", "The request id names another command"),
             Self::InvalidBody => ("invalid-body", "The body breaks the schema of the command"),
@@ -131,19 +127,14 @@ impl ProblemKind {
             Self::BodyTooLarge => ("body-too-large", "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
             Self::HeadersTooLarge => ("headers-too-large", "The headers are too many or too large"),
-            Self::TimedOut => (
-                "timed-out",
-                "Unknown yet: ask again with the same request id",
-            ),
+            Self::TimedOut => ("timed-out", "Unknown yet: ask again with the same request id"),
             Self::ViewBehind => ("view-behind", "The view has not reached the receipt"),
-            Self::NotAccepted => (
-                "not-accepted",
-                "This attempt was not accepted: safe to send again",
-            ),
-            Self::PredecessorUnknown => (
-                "predecessor-unknown",
-                "Not sent: the outcome of the command before is unknown",
-            ),
+            Self::NotAccepted => {
+                ("not-accepted", "This attempt was not accepted: safe to send again")
+            }
+            Self::PredecessorUnknown => {
+                ("predecessor-unknown", "Not sent: the outcome of the command before is unknown")
+            }
             Self::Unavailable => ("unavailable", "This cannot be read at the moment"),
             Self::Internal => ("internal", "A defect of the server"),
         }

@@ -20,35 +20,20 @@ fn kinds_have_types_of_their_own() {
 
 #[test]
 fn at_most_twenty_violations_are_told() {
-    let one = Violation {
-        pointer: "/a".to_owned(),
-        message: "no".to_owned(),
-    };
+    let one = Violation { pointer: "/a".to_owned(), message: "no".to_owned() };
     let problem = Problem::invalid_body(vec![one; 30]);
     assert_eq!(problem.status(), 422);
     assert_eq!(shown(&problem)["violations"].as_array().unwrap().len(), 20);
-    assert_eq!(
-        shown(&problem)["violations"][0],
-        json!({"pointer": "/a", "message": "no"})
-    );
+    assert_eq!(shown(&problem)["violations"][0], json!({"pointer": "/a", "message": "no"}));
 }
 
 #[test]
 fn an_internal_error_tells_its_incident_and_nothing_else() {
     let problem = Problem::internal("password is hunter2").about("r".parse().unwrap());
     let shown = shown(&problem);
-    let members: Vec<_> = shown
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let members: Vec<_> = shown.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(members, ["code", "incident", "status", "title", "type"]);
-    assert!(
-        !String::from_utf8(problem.to_json())
-            .unwrap()
-            .contains("hunter2")
-    );
+    assert!(!String::from_utf8(problem.to_json()).unwrap().contains("hunter2"));
 }
 
 #[test]
@@ -63,10 +48,7 @@ fn what_may_be_sent_again_says_when() {
         let response = problem.into_response();
         let header = response.headers().get("retry-after");
         assert_eq!(header.map(|value| value.to_str().unwrap()), seconds);
-        assert_eq!(
-            response.headers()["content-type"],
-            "application/problem+json"
-        );
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
     }
 }
 

@@ -26,26 +26,16 @@ pub(crate) async fn configuration(State(api): State<Arc<Api>>) -> Response {
 pub(crate) async fn status(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
     let log = &api.parts.ports.log;
     // Progress first: read after the ends, it could seem to be ahead of them.
-    let progress = log
-        .progress()
-        .await
-        .map_err(|error| Problem::unavailable(&error))?;
-    let ends = log
-        .ends()
-        .await
-        .map_err(|error| Problem::unavailable(&error))?;
+    let progress = log.progress().await.map_err(|error| Problem::unavailable(&error))?;
+    let ends = log.ends().await.map_err(|error| Problem::unavailable(&error))?;
     let partitions = ends.iter().enumerate().map(|(partition, end)| {
         let done = progress.get(partition).copied().flatten();
-        let object = ObjectWriter::new()
-            .number("partition", partition as u64)
-            .number("end", *end);
+        let object = ObjectWriter::new().number("partition", partition as u64).number("end", *end);
         let object = match done {
             Some(done) => object.number("progress", done),
             None => object.json("progress", b"null"),
         };
-        object
-            .number("behind", end.saturating_sub(done.unwrap_or(0)))
-            .finish()
+        object.number("behind", end.saturating_sub(done.unwrap_or(0))).finish()
     });
     let document = ObjectWriter::new()
         .text("version", &api.parts.version)

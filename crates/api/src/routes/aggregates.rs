@@ -47,17 +47,11 @@ pub(crate) async fn state(
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let state = handler.save(&found.state).map_err(Problem::internal)?;
-        json(document::aggregate(
-            &key,
-            (found.revision, found.sequence),
-            &state,
-        ))
+        json(document::aggregate(&key, (found.revision, found.sequence), &state))
     };
     let tag = HeaderValue::try_from(tag).map_err(Problem::internal)?;
     response.headers_mut().insert(ETAG, tag);
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
@@ -73,11 +67,7 @@ pub(crate) async fn events(
     if from == 0 {
         return Err(Problem::bad_query("from is a number from 1 on"));
     }
-    let limit = query::page(
-        query.limit,
-        settings.page_events_default,
-        settings.page_events_max,
-    )?;
+    let limit = query::page(query.limit, settings.page_events_default, settings.page_events_max)?;
     let commits = api.parts.ports.commits.as_ref();
     let page = history::page(commits, &key, from, (limit, settings.page_bytes_max)).await?;
     Ok(json(document::events(&page.events, page.next)))
@@ -88,11 +78,7 @@ fn named<'a>(
     aggregate_type: &str,
     id: &str,
 ) -> Result<(AggregateKey, &'a Arc<dyn Handler>), Problem> {
-    let handler = api
-        .parts
-        .registry
-        .get(aggregate_type)
-        .ok_or_else(Problem::unknown_type)?;
+    let handler = api.parts.registry.get(aggregate_type).ok_or_else(Problem::unknown_type)?;
     let key = AggregateKey::new(TENANT_DEFAULT, aggregate_type, id).map_err(Problem::bad_id)?;
     Ok((key, handler))
 }

@@ -51,11 +51,7 @@ pub(crate) fn told(api: &Api, request: &Request, answered: Answered) -> Told {
             .retry_after_s(whole_seconds(retry_after))),
         Answered::Invalid(why) => Err(invalid(api, request, why).about(id())),
     };
-    Told {
-        said,
-        replayed,
-        sequence,
-    }
+    Told { said, replayed, sequence }
 }
 
 /// The same as an answer of its own.
@@ -80,10 +76,7 @@ pub(crate) fn respond(request: &Request, told: Told) -> Response {
     if let Some(Ok(location)) = location.map(HeaderValue::try_from) {
         headers.insert(LOCATION, location);
     }
-    if let Some(Ok(tag)) = told
-        .sequence
-        .map(|at| HeaderValue::try_from(format!("\"{at}\"")))
-    {
+    if let Some(Ok(tag)) = told.sequence.map(|at| HeaderValue::try_from(format!("\"{at}\""))) {
         headers.insert(ETAG, tag);
     }
     response
@@ -91,20 +84,12 @@ pub(crate) fn respond(request: &Request, told: Told) -> Response {
 
 /// Where the outcome of a command is to be found.
 fn outcome_location(request: &Request) -> String {
-    format!(
-        "{}/requests/{}",
-        aggregate_location(request),
-        request.request
-    )
+    format!("{}/requests/{}", aggregate_location(request), request.request)
 }
 
 /// Where the aggregate is to be found.
 fn aggregate_location(request: &Request) -> String {
-    format!(
-        "/v1/{}/{}",
-        request.aggregate.aggregate_type(),
-        request.aggregate.id()
-    )
+    format!("/v1/{}/{}", request.aggregate.aggregate_type(), request.aggregate.id())
 }
 
 fn success(api: &Api, request: &Request) -> StatusCode {

@@ -54,9 +54,6 @@ pub(crate) async fn send(
     tokio::spawn(Run::new(api, source, (answers, wait)).run());
     let lines = stream::poll_fn(move |context| ready.poll_recv(context));
     let body = Body::from_stream(lines.map(Ok::<_, std::convert::Infallible>));
-    let headers = [
-        (CONTENT_TYPE, "application/x-ndjson"),
-        (CACHE_CONTROL, "no-store"),
-    ];
+    let headers = [(CONTENT_TYPE, "application/x-ndjson"), (CACHE_CONTROL, "no-store")];
     Ok((headers, body).into_response())
 }

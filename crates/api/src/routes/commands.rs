@@ -26,11 +26,7 @@ pub(crate) async fn send(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let target = Target {
-        aggregate_type: &aggregate_type,
-        id: Some(&id),
-        command: &command,
-    };
+    let target = Target { aggregate_type: &aggregate_type, id: Some(&id), command: &command };
     submit(&api, &target, &headers, body).await
 }
 
@@ -41,11 +37,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let target = Target {
-        aggregate_type: &aggregate_type,
-        id: None,
-        command: &command,
-    };
+    let target = Target { aggregate_type: &aggregate_type, id: None, command: &command };
     submit(&api, &target, &headers, body).await
 }
 
@@ -70,14 +62,10 @@ impl Target<'_> {
         api: &Api,
         request: &RequestId,
     ) -> Result<(AggregateKey, Name), Problem> {
-        let handler = api
-            .submitter
-            .handler(self.aggregate_type)
-            .ok_or_else(Problem::unknown_type)?;
-        let command = handler
-            .definition()
-            .command(self.command)
-            .ok_or_else(Problem::unknown_command)?;
+        let handler =
+            api.submitter.handler(self.aggregate_type).ok_or_else(Problem::unknown_type)?;
+        let command =
+            handler.definition().command(self.command).ok_or_else(Problem::unknown_command)?;
         let aggregate = match self.id {
             Some(id) => AggregateKey::new(TENANT_DEFAULT, self.aggregate_type, id),
             None if command.creates => created_id(TENANT_DEFAULT, self.aggregate_type, request),
@@ -102,11 +90,8 @@ async fn submit(
         .await
         .map_err(|problem| problem.about(id))?;
     let limit = api.settings().wait(said.preferred.wait_ms);
-    let wait = if said.preferred.respond_async {
-        Wait::Durable(limit)
-    } else {
-        Wait::Outcome(limit)
-    };
+    let wait =
+        if said.preferred.respond_async { Wait::Durable(limit) } else { Wait::Outcome(limit) };
     let answered = api.submitter.submit(request.clone(), wait).await;
     let mut response = answers::respond(&request, answers::told(api, &request, answered));
     if response.status() == StatusCode::ACCEPTED {

@@ -35,22 +35,10 @@ pub(crate) async fn list(
     Query(query): Query<LettersQuery>,
 ) -> Result<Response, Problem> {
     let settings = api.settings();
-    let limit = query::page(
-        query.limit,
-        settings.page_rows_default,
-        settings.page_rows_max,
-    )?;
-    let after: Option<LetterId> = query
-        .after
-        .map(|text| text.parse())
-        .transpose()
-        .map_err(Problem::bad_query)?;
-    let letters = api
-        .parts
-        .ports
-        .dead_letters
-        .list(after.as_ref(), limit + 1)
-        .await;
+    let limit = query::page(query.limit, settings.page_rows_default, settings.page_rows_max)?;
+    let after: Option<LetterId> =
+        query.after.map(|text| text.parse()).transpose().map_err(Problem::bad_query)?;
+    let letters = api.parts.ports.dead_letters.list(after.as_ref(), limit + 1).await;
     let mut letters = letters.map_err(|error| Problem::unavailable(&error))?;
     let has_more = letters.len() > limit;
     letters.truncate(limit);
@@ -90,12 +78,7 @@ pub(crate) async fn retry(
     let attempt = attempt(&api, &letter, &aggregate).await?;
     let request = attempt_id(old, attempt);
     // Noted before it is sent: an attempt that nobody knows of could take effect unseen.
-    let noted = api
-        .parts
-        .ports
-        .dead_letters
-        .retried(&letter.id, request.clone())
-        .await;
+    let noted = api.parts.ports.dead_letters.retried(&letter.id, request.clone()).await;
     if !noted.map_err(|error| Problem::unavailable(&error))? {
         return Err(unknown_letter());
     }
@@ -109,10 +92,7 @@ pub(crate) async fn retry(
     };
     let wait = Wait::Outcome(api.settings().wait(None));
     let answered = api.submitter.submit(sent.clone(), wait).await;
-    Ok(answers::respond(
-        &sent,
-        answers::told(&api, &sent, answered),
-    ))
+    Ok(answers::respond(&sent, answers::told(&api, &sent, answered)))
 }
 
 /// The number of the attempt to make, from 1 on. The last one is made again while its outcome is
@@ -127,11 +107,7 @@ async fn attempt(
     };
     let ids = [(aggregate.clone(), last.clone())];
     let found = api.parts.ports.outcomes.find(&ids).await;
-    let found = found
-        .map_err(|error| Problem::unavailable(&error))?
-        .into_iter()
-        .next()
-        .flatten();
+    let found = found.map_err(|error| Problem::unavailable(&error))?.into_iter().next().flatten();
     let made = letter.retries.len();
     match found {
         Some(commit) if commit.outcome != Outcome::Success => Ok(made + 1),
@@ -141,14 +117,8 @@ async fn attempt(
 
 fn attempt_id(old: &RequestId, attempt: usize) -> RequestId {
     let name = format!("{attempt}/{old}");
-    #[expect(
-        clippy::expect_used,
-        reason = "the text of a uuid has only the letters of an id"
-    )]
-    Uuid::new_v5(&RETRIES, name.as_bytes())
-        .to_string()
-        .parse()
-        .expect("a uuid is a request id")
+    #[expect(clippy::expect_used, reason = "the text of a uuid has only the letters of an id")]
+    Uuid::new_v5(&RETRIES, name.as_bytes()).to_string().parse().expect("a uuid is a request id")
 }
 
 /// What is needed to send a letter's command again.
@@ -161,9 +131,7 @@ fn command(letter: &DeadLetter) -> Option<(AggregateKey, &RequestId, Name)> {
 async fn find(api: &Api, id: &str) -> Result<DeadLetter, Problem> {
     let id: LetterId = id.parse().map_err(Problem::bad_id)?;
     let found = api.parts.ports.dead_letters.get(&id).await;
-    found
-        .map_err(|error| Problem::unavailable(&error))?
-        .ok_or_else(unknown_letter)
+    found.map_err(|error| Problem::unavailable(&error))?.ok_or_else(unknown_letter)
 }
 
 fn unknown_letter() -> Problem {
@@ -181,21 +149,11 @@ fn members(letter: &DeadLetter) -> ObjectWriter {
     if let Some(command) = &letter.command {
         object = object.text("command", command);
     }
-    let retries = letter
-        .retries
-        .iter()
-        .map(|request| format!("\"{request}\""));
+    let retries = letter.retries.iter().map(|request| format!("\"{request}\""));
     object
         .text("code", letter.code.as_str())
         .text("why", &letter.why)
         .plain("time", letter.time)
         .array("retries", retries)
-        .json(
-            "retryable",
-            if command(letter).is_some() {
-                b"true"
-            } else {
-                b"false"
-            },
-        )
+        .json("retryable", if command(letter).is_some() { b"true" } else { b"false" })
 }

@@ -54,15 +54,8 @@ fn answer(said: &[(String, Result<(), String>)]) -> Response {
     });
     let is_well = said.iter().all(|(_, status)| status.is_ok());
     let word = if is_well { "ok" } else { "failed" };
-    let document = ObjectWriter::new()
-        .text("status", word)
-        .array("checks", checks)
-        .finish();
-    let status = if is_well {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let document = ObjectWriter::new().text("status", word).array("checks", checks).finish();
+    let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, json(document)).into_response()
 }
 
@@ -78,11 +71,7 @@ async fn probed(api: &Api) -> Said {
     let limit = Duration::from_millis(api.settings().ready_ms_max);
     let probe = probe_id();
     let ids = probe.as_slice();
-    let view = api
-        .parts
-        .views
-        .first()
-        .map_or("probe", |view| view.name.as_str());
+    let view = api.parts.views.first().map_or("probe", |view| view.name.as_str());
     let keys = ["probe".to_owned()];
     let (log, outcomes, views) = tokio::join!(
         timeout(limit, ports.log.ends()),

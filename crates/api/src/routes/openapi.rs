@@ -26,9 +26,7 @@ pub(crate) async fn show(
 
 /// `GET /problems/{kind}`: what the type of a problem means.
 pub(crate) async fn problem(Path(kind): Path<String>) -> Result<Response, Problem> {
-    let kind = ProblemKind::ALL
-        .into_iter()
-        .find(|known| known.slug() == kind);
+    let kind = ProblemKind::ALL.into_iter().find(|known| known.slug() == kind);
     let kind = kind.ok_or_else(Problem::unknown_route)?;
     let document = ObjectWriter::new()
         .text("type", &format!("/problems/{}", kind.slug()))
@@ -39,10 +37,7 @@ pub(crate) async fn problem(Path(kind): Path<String>) -> Result<Response, Proble
 
 /// The document; the same as long as the process lives.
 pub(crate) fn document(registry: &Registry, version: &str) -> Vec<u8> {
-    #[expect(
-        clippy::expect_used,
-        reason = "the text is part of the program, and a test reads it"
-    )]
+    #[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads it")]
     let mut document: Value = serde_json::from_str(BASE).expect("the description is json");
     document["info"]["version"] = version.into();
     for handler in registry.iter() {
@@ -73,11 +68,7 @@ fn operation(name: &str, schema: &Value, creates: bool, has_id: bool) -> Value {
     if has_id {
         parameters.insert(0, "Id");
     }
-    let success = if creates {
-        ("201", "Created")
-    } else {
-        ("200", "Success")
-    };
+    let success = if creates { ("201", "Created") } else { ("200", "Success") };
     let responses: Map<String, Value> = [
         success,
         ("202", "Accepted"),
@@ -103,10 +94,8 @@ fn operation(name: &str, schema: &Value, creates: bool, has_id: bool) -> Value {
         content["example"] = example.clone();
     }
     let without_id = if has_id { "" } else { ".without-id" };
-    let parameters: Vec<Value> = parameters
-        .iter()
-        .map(|name| reference("parameters", name))
-        .collect();
+    let parameters: Vec<Value> =
+        parameters.iter().map(|name| reference("parameters", name)).collect();
     json!({
         "operationId": format!("{name}{without_id}"),
         "tags": ["commands"],
@@ -143,9 +132,7 @@ fn rebase(value: &mut Value, component: &str) {
             }
         }
         Value::Array(elements) => {
-            elements
-                .iter_mut()
-                .for_each(|element| rebase(element, component));
+            elements.iter_mut().for_each(|element| rebase(element, component));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }

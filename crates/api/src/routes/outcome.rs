@@ -26,9 +26,7 @@ pub(crate) async fn show(
     Path((aggregate_type, id, request)): Path<(String, String, String)>,
     Query(query): Query<OutcomeQuery>,
 ) -> Result<Response, Problem> {
-    api.submitter
-        .handler(&aggregate_type)
-        .ok_or_else(Problem::unknown_type)?;
+    api.submitter.handler(&aggregate_type).ok_or_else(Problem::unknown_type)?;
     let key = AggregateKey::new(TENANT_DEFAULT, &aggregate_type, &id).map_err(Problem::bad_id)?;
     let request: RequestId = request.parse().map_err(Problem::bad_id)?;
     let questions = Questions {
@@ -77,10 +75,7 @@ mod tests {
         tokio::spawn(async move { submitter.submit(deposit("r", 1), wait).await });
         let commit = stage.outcomes.store(&stage.log.appended(1).await);
         let found = stage.get(path).await;
-        assert_eq!(
-            (found.status, found.body),
-            (200, crate::document::outcome(&commit).into())
-        );
+        assert_eq!((found.status, found.body), (200, crate::document::outcome(&commit).into()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -94,19 +89,13 @@ mod tests {
             ("/v1/account/a/requests/r?wait=-1", 400, "BAD_QUERY"),
             ("/v1/account/a/requests/r?more=1", 400, "BAD_QUERY"),
         ] {
-            assert_eq!(
-                stage.get(path).await.problem(),
-                (status, code.to_owned()),
-                "{path}"
-            );
+            assert_eq!(stage.get(path).await.problem(), (status, code.to_owned()), "{path}");
         }
         stage.outcomes.fail(true);
         let unavailable = stage.get("/v1/account/a/requests/r").await;
         assert_eq!(unavailable.problem(), (503, "UNAVAILABLE".to_owned()));
         let request = http::Request::builder().method(Method::DELETE);
-        let request = request
-            .uri("/v1/account/a/requests/r")
-            .body(axum::body::Body::empty());
+        let request = request.uri("/v1/account/a/requests/r").body(axum::body::Body::empty());
         let refused = stage.ask(request.unwrap()).await;
         assert_eq!(refused.problem(), (405, "METHOD_NOT_ALLOWED".to_owned()));
     }

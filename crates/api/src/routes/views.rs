@@ -44,20 +44,10 @@ pub(crate) async fn row(
     let view = api.view(&view).ok_or_else(unknown_view)?;
     reached(&api, view, query.receipt.as_deref(), query.wait).await?;
     let rows = api.parts.ports.views.rows(&view.name, &[key]).await;
-    let found = rows
-        .map_err(|error| Problem::unavailable(&error))?
-        .into_iter()
-        .next()
-        .flatten();
-    match found
-        .as_ref()
-        .and_then(|row| Some((row, row.body.as_ref()?)))
-    {
+    let found = rows.map_err(|error| Problem::unavailable(&error))?.into_iter().next().flatten();
+    match found.as_ref().and_then(|row| Some((row, row.body.as_ref()?))) {
         Some((row, body)) => Ok(json(document::row(&view.name, row, body))),
-        None => Err(Problem::not_found(
-            "UNKNOWN_ROW",
-            "the view has no row under this key",
-        )),
+        None => Err(Problem::not_found("UNKNOWN_ROW", "the view has no row under this key")),
     }
 }
 
@@ -69,24 +59,12 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let view = api.view(&view).ok_or_else(unknown_view)?;
     let settings = api.settings();
-    let limit = query::page(
-        query.limit,
-        settings.page_rows_default,
-        settings.page_rows_max,
-    )?;
+    let limit = query::page(query.limit, settings.page_rows_default, settings.page_rows_max)?;
     reached(&api, view, query.receipt.as_deref(), query.wait).await?;
-    let range = RowRange {
-        prefix: query.prefix,
-        after: query.after,
-        limit,
-    };
+    let range = RowRange { prefix: query.prefix, after: query.after, limit };
     let page = api.parts.ports.views.list(&view.name, &range).await;
     let page = page.map_err(|error| Problem::unavailable(&error))?;
-    Ok(json(document::rows(
-        &view.name,
-        &page.rows,
-        page.next.as_deref(),
-    )))
+    Ok(json(document::rows(&view.name, &page.rows, page.next.as_deref())))
 }
 
 fn unknown_view() -> Problem {
@@ -105,10 +83,7 @@ async fn reached(
     };
     let receipt: Receipt = receipt.parse().map_err(Problem::bad_query)?;
     let is_followed = receipt.aggregate.tenant() == TENANT_DEFAULT
-        && view
-            .types
-            .iter()
-            .any(|followed| followed == receipt.aggregate.aggregate_type());
+        && view.types.iter().any(|followed| followed == receipt.aggregate.aggregate_type());
     if !is_followed {
         let why = "the view does not follow the aggregate type that the receipt names";
         return Err(Problem::bad_query(why));

@@ -64,13 +64,7 @@ impl Running {
         let (address, stop) = (server.address(), CancellationToken::new());
         let stopped = stop.clone();
         let served = tokio::spawn(async move { server.serve(routes, &settings, stopped).await });
-        Self {
-            address,
-            stop,
-            served,
-            arrived,
-            release,
-        }
+        Self { address, stop, served, arrived, release }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -95,10 +89,7 @@ async fn until(stream: &mut TcpStream, text: &str, count: usize) -> String {
     let mut read = String::new();
     let mut bytes = [0; 4096];
     while read.matches(text).count() < count {
-        let got = timeout(LIMIT, stream.read(&mut bytes))
-            .await
-            .expect("an answer")
-            .unwrap();
+        let got = timeout(LIMIT, stream.read(&mut bytes)).await.expect("an answer").unwrap();
         assert_ne!(got, 0, "closed after {read:?}");
         read.push_str(std::str::from_utf8(&bytes[..got]).unwrap());
     }
@@ -106,10 +97,7 @@ async fn until(stream: &mut TcpStream, text: &str, count: usize) -> String {
 }
 
 fn quick() -> Settings {
-    Settings {
-        header_ms_max: 200,
-        ..Settings::default()
-    }
+    Settings { header_ms_max: 200, ..Settings::default() }
 }
 
 #[tokio::test]
@@ -168,15 +156,10 @@ async fn pipelined_requests_are_answered_in_order() {
     let other = "GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n";
     send(&mut stream, &format!("{one}{other}{one}")).await;
     let answers = until(&mut stream, "hello", 2).await;
-    let statuses: Vec<_> = answers
-        .matches("HTTP/1.1 200")
-        .chain(answers.matches("HTTP/1.1 404"))
-        .collect();
+    let statuses: Vec<_> =
+        answers.matches("HTTP/1.1 200").chain(answers.matches("HTTP/1.1 404")).collect();
     assert_eq!(statuses.len(), 3, "{answers}");
-    assert!(
-        answers.find("404") < answers.rfind("HTTP/1.1 200"),
-        "{answers}"
-    );
+    assert!(answers.find("404") < answers.rfind("HTTP/1.1 200"), "{answers}");
 }
 
 #[tokio::test]
@@ -189,11 +172,7 @@ async fn a_flood_of_headers_is_431() {
         send(&mut stream, &request).await;
         let answer = rest(&mut stream).await;
         assert!(answer.starts_with("HTTP/1.1 431"), "{count}: {answer}");
-        assert_eq!(
-            answer.contains("HEADERS_TOO_LARGE"),
-            is_problem,
-            "{count}: {answer}"
-        );
+        assert_eq!(answer.contains("HEADERS_TOO_LARGE"), is_problem, "{count}: {answer}");
     }
     let mut stream = running.connect().await;
     let large = "v".repeat(20 << 10);
@@ -204,11 +183,8 @@ async fn a_flood_of_headers_is_431() {
 
 #[tokio::test]
 async fn a_body_too_large_is_413_without_reading_it_all() {
-    let settings = Settings {
-        body_bytes_max: 1_000,
-        body_discard_bytes_max: 100_000,
-        ..Settings::default()
-    };
+    let settings =
+        Settings { body_bytes_max: 1_000, body_discard_bytes_max: 100_000, ..Settings::default() };
     let running = Running::start(settings).await;
     let head = "POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 10000000000\r\n\r\n";
     let mut stream = running.connect().await;
@@ -218,11 +194,7 @@ async fn a_body_too_large_is_413_without_reading_it_all() {
 
     // What is not much too large is read to its end, so that the client sees the answer.
     let mut stream = running.connect().await;
-    send(
-        &mut stream,
-        "POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 90000\r\n\r\n",
-    )
-    .await;
+    send(&mut stream, "POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 90000\r\n\r\n").await;
     send(&mut stream, &"a".repeat(90_000)).await;
     until(&mut stream, "BODY_TOO_LARGE", 1).await;
     send(&mut stream, "GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await;
@@ -231,17 +203,10 @@ async fn a_body_too_large_is_413_without_reading_it_all() {
 
 #[tokio::test]
 async fn a_chunked_body_has_the_same_limit() {
-    let settings = Settings {
-        body_bytes_max: 1_000,
-        ..Settings::default()
-    };
+    let settings = Settings { body_bytes_max: 1_000, ..Settings::default() };
     let running = Running::start(settings).await;
     let mut stream = running.connect().await;
-    send(
-        &mut stream,
-        "POST /body HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
-    )
-    .await;
+    send(&mut stream, "POST /body HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await;
     for _ in 0..3 {
         send(&mut stream, &format!("190\r\n{}\r\n", "a".repeat(400))).await;
     }
@@ -252,42 +217,23 @@ async fn a_chunked_body_has_the_same_limit() {
 
 #[tokio::test]
 async fn a_body_that_comes_too_slowly_is_408() {
-    let running = Running::start(Settings {
-        body_ms_max: 200,
-        ..Settings::default()
-    })
-    .await;
+    let running = Running::start(Settings { body_ms_max: 200, ..Settings::default() }).await;
     let mut stream = running.connect().await;
-    send(
-        &mut stream,
-        "POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc",
-    )
-    .await;
+    send(&mut stream, "POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc").await;
     let answer = until(&mut stream, "SLOW_BODY", 1).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
 }
 
 #[tokio::test]
 async fn no_more_connections_are_served_than_may_be() {
-    let running = Running::start(Settings {
-        connections_max: 1,
-        ..Settings::default()
-    })
-    .await;
+    let running = Running::start(Settings { connections_max: 1, ..Settings::default() }).await;
     let mut first = running.connect().await;
-    send(
-        &mut first,
-        "GET /held HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
-    )
-    .await;
+    send(&mut first, "GET /held HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     timeout(LIMIT, running.arrived.notified()).await.unwrap();
     let mut second = running.connect().await;
     send(&mut second, "GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let early = timeout(Duration::from_millis(200), second.readable()).await;
-    assert!(
-        early.is_err(),
-        "the second connection was served beside the first"
-    );
+    assert!(early.is_err(), "the second connection was served beside the first");
     running.release.notify_one();
     assert!(rest(&mut first).await.ends_with("done"));
     until(&mut second, "hello", 1).await;
@@ -310,36 +256,21 @@ async fn a_stop_lets_what_is_in_flight_finish_and_closes_what_is_idle() {
     assert!(TcpStream::connect(running.address).await.is_err());
     running.release.notify_one();
     let answer = rest(&mut busy).await;
-    assert!(
-        answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"),
-        "{answer}"
-    );
-    let drained = timeout(LIMIT, running.served)
-        .await
-        .expect("the server returns")
-        .unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
+    let drained = timeout(LIMIT, running.served).await.expect("the server returns").unwrap();
     assert_eq!(drained, Drained { cut: 0 });
 }
 
 #[tokio::test]
 async fn a_stop_cuts_what_does_not_finish_in_time() {
-    let running = Running::start(Settings {
-        drain_ms_max: 200,
-        ..Settings::default()
-    })
-    .await;
+    let running = Running::start(Settings { drain_ms_max: 200, ..Settings::default() }).await;
     let mut busy = running.connect().await;
     send(&mut busy, "GET /held HTTP/1.1\r\nhost: a\r\n\r\n").await;
     timeout(LIMIT, running.arrived.notified()).await.unwrap();
     running.stop.cancel();
-    let drained = timeout(LIMIT, running.served)
-        .await
-        .expect("the server returns")
-        .unwrap();
+    let drained = timeout(LIMIT, running.served).await.expect("the server returns").unwrap();
     assert_eq!(drained, Drained { cut: 1 });
     let mut bytes = Vec::new();
-    let closed = timeout(LIMIT, busy.read_to_end(&mut bytes))
-        .await
-        .expect("closed");
+    let closed = timeout(LIMIT, busy.read_to_end(&mut bytes)).await.expect("closed");
     assert!(closed.is_err() || bytes.is_empty());
 }

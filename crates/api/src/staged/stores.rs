@@ -67,32 +67,21 @@ impl Histories {
             fingerprint: Fingerprint::from([0; 32]),
             revision,
             sequence: before + events.len() as u64,
-            outcome: decided
-                .err()
-                .map_or(Outcome::Success, |code| Outcome::Fail(Code::new(code))),
+            outcome: decided.err().map_or(Outcome::Success, |code| Outcome::Fail(Code::new(code))),
             events,
             time: time(0),
-            source: Source {
-                partition: 0,
-                offset: revision,
-                nonce: 0,
-            },
+            source: Source { partition: 0, offset: revision, nonce: 0 },
         }));
     }
 
     pub(crate) fn last(&self, id: &str) -> Arc<Commit> {
-        self.commits.lock().unwrap()[&account(id)]
-            .last()
-            .unwrap()
-            .clone()
+        self.commits.lock().unwrap()[&account(id)].last().unwrap().clone()
     }
 
     /// Forgets a commit, by its revision, as a damaged store would.
     pub(crate) fn lose(&self, id: &str, revision: u64) {
         let mut all = self.commits.lock().unwrap();
-        all.get_mut(&account(id))
-            .unwrap()
-            .retain(|commit| commit.revision != revision);
+        all.get_mut(&account(id)).unwrap().retain(|commit| commit.revision != revision);
     }
 
     /// Keeps a snapshot of an account at a revision.
@@ -127,15 +116,8 @@ impl Commits for Histories {
             let snapshot = snapshots.get(&load.aggregate).cloned();
             let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.revision);
             let all = commits.get(&load.aggregate).into_iter().flatten();
-            let tail = all
-                .filter(|commit| commit.revision > from)
-                .cloned()
-                .collect();
-            Stored {
-                snapshot,
-                published: 0,
-                tail,
-            }
+            let tail = all.filter(|commit| commit.revision > from).cloned().collect();
+            Stored { snapshot, published: 0, tail }
         };
         Ok(aggregates.iter().map(one).collect())
     }
@@ -149,11 +131,7 @@ impl Commits for Histories {
         // At most three, so that every history is read in more than one piece.
         let commits = self.commits.lock().unwrap();
         let all = commits.get(aggregate).into_iter().flatten();
-        Ok(all
-            .filter(|commit| commit.sequence > after)
-            .take(limit.min(3))
-            .cloned()
-            .collect())
+        Ok(all.filter(|commit| commit.sequence > after).take(limit.min(3)).cloned().collect())
     }
 }
 
@@ -167,23 +145,12 @@ pub(crate) struct Views {
 impl Views {
     pub(crate) fn put(&self, view: &str, key: &str, body: Option<&str>) {
         let body = body.map(|body| Json::try_from(body.to_owned()).unwrap());
-        let row = Row {
-            key: key.to_owned(),
-            aggregate: account("a"),
-            sequence: 3,
-            body,
-        };
-        self.rows
-            .lock()
-            .unwrap()
-            .insert((view.to_owned(), key.to_owned()), row);
+        let row = Row { key: key.to_owned(), aggregate: account("a"), sequence: 3, body };
+        self.rows.lock().unwrap().insert((view.to_owned(), key.to_owned()), row);
     }
 
     pub(crate) fn mark(&self, view: &str, aggregate: AggregateKey, sequence: u64) {
-        self.marks
-            .lock()
-            .unwrap()
-            .insert((view.to_owned(), aggregate), sequence);
+        self.marks.lock().unwrap().insert((view.to_owned(), aggregate), sequence);
     }
 }
 
@@ -191,10 +158,7 @@ impl Views {
 impl ViewStore for Views {
     async fn rows(&self, view: &str, keys: &[String]) -> Result<Vec<Option<Row>>, Error> {
         let rows = self.rows.lock().unwrap();
-        Ok(keys
-            .iter()
-            .map(|key| rows.get(&(view.to_owned(), key.clone())).cloned())
-            .collect())
+        Ok(keys.iter().map(|key| rows.get(&(view.to_owned(), key.clone())).cloned()).collect())
     }
 
     async fn write(&self, _: &str, _: Vec<RowWrite>) -> Result<Vec<bool>, Error> {
@@ -203,10 +167,7 @@ impl ViewStore for Views {
 
     async fn marks(&self, view: &str, of: &[AggregateKey]) -> Result<Vec<Option<u64>>, Error> {
         let marks = self.marks.lock().unwrap();
-        Ok(of
-            .iter()
-            .map(|key| marks.get(&(view.to_owned(), key.clone())).copied())
-            .collect())
+        Ok(of.iter().map(|key| marks.get(&(view.to_owned(), key.clone())).copied()).collect())
     }
 
     async fn set_marks(&self, _: &str, _: Vec<Mark>) -> Result<Vec<bool>, Error> {
@@ -240,19 +201,13 @@ pub(crate) struct Letters(Mutex<BTreeMap<LetterId, DeadLetter>>);
 impl DeadLetters for Letters {
     async fn put(&self, letters: Vec<DeadLetter>) -> Result<(), Error> {
         let mut all = self.0.lock().unwrap();
-        all.extend(
-            letters
-                .into_iter()
-                .map(|letter| (letter.id.clone(), letter)),
-        );
+        all.extend(letters.into_iter().map(|letter| (letter.id.clone(), letter)));
         Ok(())
     }
 
     async fn list(&self, after: Option<&LetterId>, limit: usize) -> Result<Vec<DeadLetter>, Error> {
         let all = self.0.lock().unwrap();
-        let behind = all
-            .values()
-            .filter(|letter| after.is_none_or(|after| letter.id > *after));
+        let behind = all.values().filter(|letter| after.is_none_or(|after| letter.id > *after));
         Ok(behind.take(limit).cloned().collect())
     }
 

@@ -47,21 +47,15 @@ pub(super) fn check(
     limits: &SubmitLimits,
     request: &Request,
 ) -> Result<Checked, Invalid> {
-    let command = handler
-        .definition()
-        .command(request.command.as_str())
-        .ok_or(Invalid::UnknownCommand)?;
+    let command =
+        handler.definition().command(request.command.as_str()).ok_or(Invalid::UnknownCommand)?;
     if record_bytes(request) > limits.command_bytes_max {
-        return Err(Invalid::TooLarge {
-            bytes_max: limits.command_bytes_max,
-        });
+        return Err(Invalid::TooLarge { bytes_max: limits.command_bytes_max });
     }
-    let depth = json::Limits {
-        depth_max: limits.body_depth_max,
-    };
+    let depth = json::Limits { depth_max: limits.body_depth_max };
     let document = Document::parse(&request.body, &depth).map_err(Invalid::Malformed)?;
     fulfils(command, &document)?;
-    let data = Json::from(&document);
+    let data = Json::canonical(&document);
     handler
         .check(request.command.as_str(), &data)
         .map_err(|bad| Invalid::Undecodable(bad.why.chars().take(MESSAGE_CHARS_MAX).collect()))?;
@@ -70,13 +64,9 @@ pub(super) fn check(
         command: request.command.as_str(),
         expected_sequence: request.expected_sequence,
         deadline: request.deadline,
-        body: document.canonical().as_bytes(),
+        body: data.as_str().as_bytes(),
     });
-    Ok(Checked {
-        data,
-        schema: command.schema.hash(),
-        fingerprint,
-    })
+    Ok(Checked { data, schema: command.schema.hash(), fingerprint })
 }
 
 impl Checked {
@@ -104,11 +94,7 @@ impl Checked {
 
 fn fulfils(command: &CommandType, document: &Document<'_>) -> Result<(), Invalid> {
     let violations = command.schema.validate(document);
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(Invalid::Violations(violations))
-    }
+    if violations.is_empty() { Ok(()) } else { Err(Invalid::Violations(violations)) }
 }
 
 /// A bound on the bytes of the record.

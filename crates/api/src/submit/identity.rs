@@ -10,14 +10,8 @@ const CREATED: Uuid = uuid!("5b0cf0ae-3a52-5c1a-9d3c-7c1b1d0c8a54");
 /// A new request id, UUIDv7.
 #[must_use]
 pub fn new_request_id() -> RequestId {
-    #[expect(
-        clippy::expect_used,
-        reason = "the text of a uuid has only the letters of an id"
-    )]
-    Uuid::now_v7()
-        .to_string()
-        .parse()
-        .expect("a uuid is a request id")
+    #[expect(clippy::expect_used, reason = "the text of a uuid has only the letters of an id")]
+    Uuid::now_v7().to_string().parse().expect("a uuid is a request id")
 }
 
 /// The aggregate that a create without an id is about: UUIDv5 of tenant, type and request id, so
@@ -44,10 +38,7 @@ mod tests {
     fn the_same_request_creates_the_same_aggregate_for_good() {
         let request: RequestId = "r1".parse().unwrap();
         let key = created_id("default", "account", &request).unwrap();
-        assert_eq!(
-            key.as_str(),
-            "default/account/25a2a63c-ba03-5541-a775-e8757ef3a5e9"
-        );
+        assert_eq!(key.as_str(), "default/account/25a2a63c-ba03-5541-a775-e8757ef3a5e9");
         for (tenant, kind, request) in [
             ("other", "account", "r1"),
             ("default", "job-request", "r1"),

@@ -54,11 +54,7 @@ impl LookUp {
             if self.waiting.is_empty() {
                 continue;
             }
-            for due in self
-                .waiting
-                .take_due(self.gap_max)
-                .chunks(self.commands_max)
-            {
+            for due in self.waiting.take_due(self.gap_max).chunks(self.commands_max) {
                 self.ask(due).await;
             }
         }
@@ -81,8 +77,6 @@ impl LookUp {
                 tracing::warn!(%error, "look_up_failed");
             }
         }
-        due.iter()
-            .flat_map(|due| &due.flights)
-            .for_each(|flight| flight.end_look_up());
+        due.iter().flat_map(|due| &due.flights).for_each(|flight| flight.end_look_up());
     }
 }

@@ -50,13 +50,9 @@ impl Measures {
     /// A caller was answered after this time, and so many commands are still in flight.
     pub(super) fn answered(&self, answered: &Answered, after: Duration, in_flight: usize) {
         self.wait.record(after);
-        self.in_flight
-            .set(u32::try_from(in_flight).unwrap_or(u32::MAX));
+        self.in_flight.set(u32::try_from(in_flight).unwrap_or(u32::MAX));
         self.counter(answered).increment(1);
-        if matches!(
-            answered,
-            Answered::Decided { .. } | Answered::TimedOut { .. }
-        ) {
+        if matches!(answered, Answered::Decided { .. } | Answered::TimedOut { .. }) {
             self.outcome_took(after);
         }
     }
@@ -71,30 +67,19 @@ impl Measures {
     fn outcome_took(&self, time: Duration) {
         let took = u64::try_from(time.as_micros()).unwrap_or(u64::MAX) / 16;
         let before = self.outcome_us_average.load(Ordering::Relaxed);
-        self.outcome_us_average
-            .store(before - before / 16 + took, Ordering::Relaxed);
+        self.outcome_us_average.store(before - before / 16 + took, Ordering::Relaxed);
     }
 
     const fn counter(&self, answered: &Answered) -> &Counter {
         match answered {
-            Answered::Decided {
-                replayed: false, ..
-            } => &self.decided,
+            Answered::Decided { replayed: false, .. } => &self.decided,
             Answered::Decided { replayed: true, .. } => &self.replayed,
             Answered::Accepted => &self.accepted,
             Answered::KeyReused => &self.key_reused,
             Answered::TimedOut { .. } => &self.timed_out,
-            Answered::NotAccepted {
-                why: Refusal::Busy, ..
-            } => &self.busy,
-            Answered::NotAccepted {
-                why: Refusal::NoSpace,
-                ..
-            } => &self.no_space,
-            Answered::NotAccepted {
-                why: Refusal::Draining,
-                ..
-            } => &self.draining,
+            Answered::NotAccepted { why: Refusal::Busy, .. } => &self.busy,
+            Answered::NotAccepted { why: Refusal::NoSpace, .. } => &self.no_space,
+            Answered::NotAccepted { why: Refusal::Draining, .. } => &self.draining,
             Answered::Invalid(_) => &self.invalid,
         }
     }
@@ -108,18 +93,12 @@ mod tests {
     fn the_advice_follows_the_waits_within_bounds() {
         let measures = Measures::new();
         assert_eq!(measures.retry_after(), Duration::from_secs(1));
-        let timed_out = Answered::TimedOut {
-            accepted: true,
-            retry_after: Duration::from_secs(1),
-        };
+        let timed_out = Answered::TimedOut { accepted: true, retry_after: Duration::from_secs(1) };
         for _ in 0..100 {
             measures.answered(&timed_out, Duration::from_secs(5), 0);
         }
         let advice = measures.retry_after();
-        assert!(
-            advice > Duration::from_secs(9) && advice <= Duration::from_secs(10),
-            "{advice:?}"
-        );
+        assert!(advice > Duration::from_secs(9) && advice <= Duration::from_secs(10), "{advice:?}");
         for _ in 0..1000 {
             measures.answered(&timed_out, Duration::from_secs(500), 0);
         }

@@ -33,13 +33,7 @@ pub(super) enum Seen {
 
 impl Waiter {
     pub(super) const fn new(flight: Arc<Flight>, waiting: Arc<Waiting>, runtime: Handle) -> Self {
-        Self {
-            flight,
-            waiting,
-            delivery: None,
-            produced: false,
-            runtime,
-        }
+        Self { flight, waiting, delivery: None, produced: false, runtime }
     }
 
     /// The same, as the one who produced the flight and watches over its delivery.

@@ -53,20 +53,15 @@ impl Waiting {
         make: impl FnOnce() -> Result<Flight, E>,
     ) -> Result<Boarded, E> {
         let mut flights = self.flights();
-        let known = flights.get(id).and_then(|under| {
-            under
-                .iter()
-                .find(|flight| is_same_command(flight, fingerprint))
-        });
+        let known = flights
+            .get(id)
+            .and_then(|under| under.iter().find(|flight| is_same_command(flight, fingerprint)));
         if let Some(flight) = known {
             flight.join();
             return Ok(Boarded::Attached(Arc::clone(flight)));
         }
         let flight = Arc::new(make()?);
-        flights
-            .entry(id.clone())
-            .or_default()
-            .push(Arc::clone(&flight));
+        flights.entry(id.clone()).or_default().push(Arc::clone(&flight));
         Ok(Boarded::New(flight))
     }
 
@@ -124,13 +119,8 @@ impl Waiting {
         let mut due = Vec::new();
         for (id, flights) in self.flights().iter() {
             if all || flights.iter().any(|flight| flight.is_due(now)) {
-                flights
-                    .iter()
-                    .for_each(|flight| flight.begin_look_up(now, gap_max));
-                due.push(Due {
-                    id: id.clone(),
-                    flights: flights.clone(),
-                });
+                flights.iter().for_each(|flight| flight.begin_look_up(now, gap_max));
+                due.push(Due { id: id.clone(), flights: flights.clone() });
             }
         }
         due

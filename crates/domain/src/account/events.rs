@@ -7,11 +7,7 @@ use super::Amount;
 /// What can happen to an account. This is the form in which events are stored: a change needs a
 /// new version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    rename_all = "kebab-case",
-    rename_all_fields = "camelCase",
-    deny_unknown_fields
-)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Event {
     /// It came into being, without funds.
     Opened {},

@@ -26,10 +26,7 @@ impl Answers {
     /// What that cleaner answered.
     #[must_use]
     pub fn of(&self, cleaner: &CleanerId) -> Option<Answer> {
-        self.0
-            .iter()
-            .find(|(id, _)| id == cleaner)
-            .map(|(_, answer)| *answer)
+        self.0.iter().find(|(id, _)| id == cleaner).map(|(_, answer)| *answer)
     }
 
     /// All answers, in the order given.

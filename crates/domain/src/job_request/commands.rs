@@ -8,11 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What can be asked of a job request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    rename_all = "kebab-case",
-    rename_all_fields = "camelCase",
-    deny_unknown_fields
-)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Command {
     /// Come into being: the job is offered.
     Create {
@@ -102,9 +98,7 @@ pub struct Task {
 fn distinct_cleaners<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<CleanerId>, D::Error> {
     let cleaners = Vec::<CleanerId>::deserialize(from)?;
     match repeated(&cleaners, |cleaner| cleaner) {
-        Some(id) => Err(D::Error::custom(format_args!(
-            "the cleaner {id} is named twice"
-        ))),
+        Some(id) => Err(D::Error::custom(format_args!("the cleaner {id} is named twice"))),
         None => Ok(cleaners),
     }
 }

@@ -8,11 +8,7 @@ use super::{CleanerId, Task, TaskId};
 /// What can happen to a job request. This is the form in which events are stored: a change needs
 /// a new version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    rename_all = "kebab-case",
-    rename_all_fields = "camelCase",
-    deny_unknown_fields
-)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Event {
     /// The job was offered.
     Created {

@@ -40,13 +40,9 @@ pub(super) fn decide(job: Option<&Job>, command: Command) -> Result<Vec<Event>, 
         (Some(job), Command::Accept { cleaner_id }) => accept(job, cleaner_id),
         (Some(job), Command::Decline { cleaner_id }) => decline(job, cleaner_id),
         (Some(job), Command::Start { cleaner_id }) => start(job, cleaner_id.as_ref()),
-        (
-            Some(job),
-            Command::FinishTask {
-                task_id,
-                cleaner_id,
-            },
-        ) => finish_task(job, task_id, cleaner_id.as_ref()),
+        (Some(job), Command::FinishTask { task_id, cleaner_id }) => {
+            finish_task(job, task_id, cleaner_id.as_ref())
+        }
         (Some(job), Command::Finish { cleaner_id }) => finish(job, cleaner_id.as_ref()),
     }
 }
@@ -87,18 +83,11 @@ fn finish_task(job: &Job, task_id: TaskId, named: Option<&CleanerId>) -> Result<
     if !has_begun(job) {
         return Err(JOB_NOT_STARTED);
     }
-    let task = job
-        .tasks
-        .iter()
-        .find(|task| task.id == task_id)
-        .ok_or(TASK_NOT_FOUND)?;
+    let task = job.tasks.iter().find(|task| task.id == task_id).ok_or(TASK_NOT_FOUND)?;
     if task.done {
         return Err(TASK_ALREADY_FINISHED);
     }
-    Ok(vec![Event::TaskFinished {
-        task_id,
-        cleaner_id,
-    }])
+    Ok(vec![Event::TaskFinished { task_id, cleaner_id }])
 }
 
 fn finish(job: &Job, named: Option<&CleanerId>) -> Result<Vec<Event>, Code> {

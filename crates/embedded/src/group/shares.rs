@@ -51,18 +51,9 @@ pub(super) struct Member {
 
 impl Shares {
     pub(super) fn new(saved: &[Option<u64>]) -> Self {
-        let slot = |&saved: &Option<u64>| Slot {
-            lease: Lease::Free,
-            saved,
-            saving: 0,
-        };
+        let slot = |&saved: &Option<u64>| Slot { lease: Lease::Free, saved, saving: 0 };
         let slots = saved.iter().map(slot).collect();
-        Self {
-            slots,
-            members: BTreeMap::new(),
-            next_member: 0,
-            next_epoch: 0,
-        }
+        Self { slots, members: BTreeMap::new(), next_member: 0, next_epoch: 0 }
     }
 
     /// One more member, which holds nothing yet.
@@ -71,13 +62,7 @@ impl Shares {
         self.next_member += 1;
         let signal = Arc::new(Notify::new());
         let given = VecDeque::new();
-        self.members.insert(
-            member,
-            Member {
-                signal: Arc::clone(&signal),
-                given,
-            },
-        );
+        self.members.insert(member, Member { signal: Arc::clone(&signal), given });
         (member, signal)
     }
 
@@ -125,16 +110,8 @@ impl Shares {
 
     /// How many partitions each member holds.
     fn held(&self) -> Vec<(u64, usize)> {
-        let count = |member: u64| {
-            self.slots
-                .iter()
-                .filter(|slot| slot.is_held_by(member))
-                .count()
-        };
-        self.members
-            .keys()
-            .map(|&member| (member, count(member)))
-            .collect()
+        let count = |member: u64| self.slots.iter().filter(|slot| slot.is_held_by(member)).count();
+        self.members.keys().map(|&member| (member, count(member))).collect()
     }
 
     /// Fences the lanes whose time to save has passed.
@@ -166,15 +143,10 @@ impl Shares {
         let given = &mut members.get_mut(&member)?.given;
         // What was taken back since is not given any more.
         given.retain(|&partition| {
-            slots
-                .get(partition as usize)
-                .is_some_and(|slot| slot.waits_for(member))
+            slots.get(partition as usize).is_some_and(|slot| slot.waits_for(member))
         });
-        let ready = |&partition: &u32| {
-            slots
-                .get(partition as usize)
-                .is_some_and(|slot| slot.saving == 0)
-        };
+        let ready =
+            |&partition: &u32| slots.get(partition as usize).is_some_and(|slot| slot.saving == 0);
         let partition = given.remove(given.iter().position(ready)?)?;
         let slot = slots.get_mut(partition as usize)?;
         let progress = slot.saved;
@@ -183,12 +155,7 @@ impl Shares {
         };
         holder.taken = true;
         let signal = Arc::clone(&holder.signal);
-        Some(Grant {
-            partition,
-            epoch: holder.epoch,
-            progress,
-            signal,
-        })
+        Some(Grant { partition, epoch: holder.epoch, progress, signal })
     }
 }
 

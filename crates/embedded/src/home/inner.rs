@@ -48,11 +48,7 @@ impl Inner {
         let directory = Directory::hold(directory)?;
         let (tables, format) = tables(&directory, settings)?;
         let damaged = |fault: Fault| directory.damaged(fault.to_string());
-        let Format {
-            partitions,
-            event_partitions,
-            ..
-        } = format;
+        let Format { partitions, event_partitions, .. } = format;
         let requests = Log::open(Kind::Requests, partitions, &tables, settings).map_err(damaged)?;
         let events =
             Log::open(Kind::Events, event_partitions, &tables, settings).map_err(damaged)?;
@@ -91,9 +87,7 @@ impl Inner {
         read: impl FnOnce(&Tables) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let tables = self.tables()?;
-        tokio::task::spawn_blocking(move || read(&tables))
-            .await
-            .map_err(|_| Fault::BrokenOff)?
+        tokio::task::spawn_blocking(move || read(&tables)).await.map_err(|_| Fault::BrokenOff)?
     }
 
     /// Has the writer run this, and gives what it gave once that is durable.
@@ -102,22 +96,10 @@ impl Inner {
         bytes: usize,
         run: impl FnOnce(&mut Batch) -> tables::Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .map_err(|_| Fault::Closed)?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Fault::Closed)?;
         let (answer, answered) = oneshot::channel();
-        let task = Task {
-            bytes,
-            run: Some(run),
-            result: None,
-            answer,
-            _permit: permit,
-        };
-        self.threads
-            .queue
-            .work(Box::new(task))
-            .map_err(|_| Fault::Closed)?;
+        let task = Task { bytes, run: Some(run), result: None, answer, _permit: permit };
+        self.threads.queue.work(Box::new(task)).map_err(|_| Fault::Closed)?;
         answered.await.map_err(|_| Fault::BrokenOff)?
     }
 
@@ -155,11 +137,7 @@ impl Inner {
         let ended = tokio::task::spawn_blocking(move || inner.threads.end());
         drop(ended.await);
         self.closed.send_replace(true);
-        let tables = self
-            .tables
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let tables = self.tables.write().unwrap_or_else(PoisonError::into_inner).take();
         if self.threads.failures.now().is_some() {
             // The writer may hang in the store; the directory stays held until the process ends.
             return;

@@ -15,11 +15,7 @@ use tokio::time::timeout;
 use crate::{Home, OpenError, Settings};
 
 pub(crate) fn settings() -> Settings {
-    Settings {
-        free_bytes_min: 0,
-        free_bytes_min_commands: 0,
-        ..Settings::default()
-    }
+    Settings { free_bytes_min: 0, free_bytes_min_commands: 0, ..Settings::default() }
 }
 
 pub(crate) fn command(id: &str, request: &str) -> Command {
@@ -32,10 +28,7 @@ pub(crate) fn command(id: &str, request: &str) -> Command {
         fingerprint: Fingerprint::from([1; 32]),
         expected_sequence: None,
         deadline: None,
-        reply_to: ReplyAddress {
-            channel: Arc::from("channel"),
-            nonce: 1,
-        },
+        reply_to: ReplyAddress { channel: Arc::from("channel"), nonce: 1 },
         time: Timestamp::default(),
     }
 }
@@ -48,11 +41,7 @@ pub(crate) async fn append(home: &Home, id: &str, request: &str) -> ordain_ports
 }
 
 pub(crate) async fn records(lane: &dyn Lane<Command>, most: usize) -> Vec<Record<Command>> {
-    match timeout(Duration::from_secs(5), lane.next(most, usize::MAX))
-        .await
-        .unwrap()
-        .unwrap()
-    {
+    match timeout(Duration::from_secs(5), lane.next(most, usize::MAX)).await.unwrap().unwrap() {
         Input::Records(records) => records,
         Input::Revoked => panic!("revoked"),
     }
@@ -61,10 +50,7 @@ pub(crate) async fn records(lane: &dyn Lane<Command>, most: usize) -> Vec<Record
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_opening_again() {
     let directory = tempfile::tempdir().unwrap();
-    let one = Settings {
-        partitions: Some(1),
-        ..settings()
-    };
+    let one = Settings { partitions: Some(1), ..settings() };
     let home = Home::open(directory.path(), &one).unwrap();
     let position = append(&home, "a", "r1").await;
     home.close().await;
@@ -76,26 +62,16 @@ async fn what_was_acknowledged_is_there_after_opening_again() {
     let read = records(&*lane, 10).await;
     assert_eq!(read.len(), 1);
     assert_eq!(read[0].position, position);
-    assert_eq!(
-        read[0].content,
-        ordain_ports::Content::Whole(command("a", "r1"))
-    );
+    assert_eq!(read[0].content, ordain_ports::Content::Whole(command("a", "r1")));
 }
 
 fn partitions(count: u32) -> Settings {
-    Settings {
-        partitions: Some(count),
-        ..settings()
-    }
+    Settings { partitions: Some(count), ..settings() }
 }
 
 async fn lane(home: &Home) -> (Box<dyn ordain_ports::Feed<Command>>, Box<dyn Lane<Command>>) {
     let mut feed = home.join_requests();
-    let lane = timeout(Duration::from_secs(5), feed.lane())
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    let lane = timeout(Duration::from_secs(5), feed.lane()).await.unwrap().unwrap().unwrap();
     (feed, lane)
 }
 
@@ -104,23 +80,14 @@ async fn the_holder_of_a_directory_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::open(directory.path(), &settings()).unwrap();
     let refused = Home::open(directory.path(), &settings()).unwrap_err();
-    let OpenError::Held { pid, since, .. } = &refused else {
-        panic!("{refused:?}")
-    };
+    let OpenError::Held { pid, since, .. } = &refused else { panic!("{refused:?}") };
     assert_eq!(*pid, std::process::id().to_string());
     since.parse::<Timestamp>().unwrap();
-    assert!(
-        refused
-            .to_string()
-            .contains(&format!("in use by process {pid} since {since}"))
-    );
+    assert!(refused.to_string().contains(&format!("in use by process {pid} since {since}")));
     home.close().await;
     // Closed is enough, though the handle is still there.
     Home::open(directory.path(), &settings()).unwrap();
-    assert_eq!(
-        home.append(command("a", "r")).unwrap_err(),
-        NotAccepted::Closed
-    );
+    assert_eq!(home.append(command("a", "r")).unwrap_err(), NotAccepted::Closed);
 }
 
 #[tokio::test]
@@ -141,10 +108,7 @@ fn a_newer_format_is_refused() {
     let format = directory.path().join("ordain.format");
     fs::write(&format, r#"{"format": 2, "something": "else"}"#).unwrap();
     let refused = Home::open(directory.path(), &settings()).unwrap_err();
-    assert!(
-        matches!(refused, OpenError::Newer { found: 2, .. }),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, OpenError::Newer { found: 2, .. }), "{refused:?}");
     fs::write(&format, "{").unwrap();
     let refused = Home::open(directory.path(), &settings()).unwrap_err();
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused:?}");
@@ -155,40 +119,14 @@ fn fewer_partitions_are_refused_and_so_are_none_and_too_many() {
     let directory = tempfile::tempdir().unwrap();
     drop(Home::open(directory.path(), &partitions(3)).unwrap());
     let refused = Home::open(directory.path(), &partitions(2)).unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            OpenError::Fewer {
-                had: 3,
-                asked: 2,
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
-    let events = Settings {
-        event_partitions: Some(4),
-        ..settings()
-    };
+    assert!(matches!(refused, OpenError::Fewer { had: 3, asked: 2, .. }), "{refused:?}");
+    let events = Settings { event_partitions: Some(4), ..settings() };
     let refused = Home::open(directory.path(), &events).unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            OpenError::EventPartitions {
-                had: 3,
-                asked: 4,
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, OpenError::EventPartitions { had: 3, asked: 4, .. }), "{refused:?}");
     for count in [0, 1_025] {
         let other = tempfile::tempdir().unwrap();
         let refused = Home::open(other.path(), &partitions(count)).unwrap_err();
-        assert!(
-            matches!(refused, OpenError::Partitions { .. }),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, OpenError::Partitions { .. }), "{refused:?}");
     }
 }
 
@@ -207,10 +145,7 @@ async fn more_partitions_keep_the_old_records_and_are_remembered() {
     home.close().await;
     let home = Home::open(directory.path(), &settings()).unwrap();
     let ends = home.inner.requests.ends();
-    assert!(
-        ends.len() == 4 && ends.iter().sum::<u64>() == 21 && ends[3] > 0,
-        "{ends:?}"
-    );
+    assert!(ends.len() == 4 && ends.iter().sum::<u64>() == 21 && ends[3] > 0, "{ends:?}");
 }
 
 #[test]
@@ -221,10 +156,7 @@ fn a_foreign_directory_and_a_file_are_left_alone() {
     assert!(matches!(refused, OpenError::Foreign { .. }), "{refused:?}");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     let refused = Home::open(&directory.path().join("thesis.tex"), &settings()).unwrap_err();
-    assert!(
-        matches!(refused, OpenError::NotADirectory { .. }),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, OpenError::NotADirectory { .. }), "{refused:?}");
 }
 
 #[tokio::test]
@@ -266,10 +198,7 @@ async fn the_disk_and_the_memory_give_the_same() {
     assert_eq!(all(&home, 7).await, memory);
     home.close().await;
     // A memory of ten records: most come from the disk, then the newest from the memory.
-    let small = Settings {
-        tail_records_max: 10,
-        ..settings()
-    };
+    let small = Settings { tail_records_max: 10, ..settings() };
     let home = Home::open(directory.path(), &small).unwrap();
     for number in 0..20 {
         append(&home, &format!("b{number}"), "r1").await;
@@ -277,12 +206,7 @@ async fn the_disk_and_the_memory_give_the_same() {
     let mixed = all(&home, 7).await;
     assert_eq!(mixed[..memory.len()], memory);
     assert_eq!(mixed.len(), memory.len() + 20);
-    assert!(
-        mixed
-            .iter()
-            .zip(0..)
-            .all(|(record, offset)| record.position.offset == offset)
-    );
+    assert!(mixed.iter().zip(0..).all(|(record, offset)| record.position.offset == offset));
 }
 
 #[tokio::test]
@@ -299,15 +223,9 @@ async fn foreign_bytes_are_given_as_they_are() {
     }
     let read = all(&home, 10).await;
     let names = |id: &str| Some((command("a", id).aggregate, id.parse().unwrap()));
-    let expected = [
-        (None, &b"?"[..]),
-        (names("r1"), &named),
-        (names("r2"), &too_long),
-    ];
+    let expected = [(None, &b"?"[..]), (names("r1"), &named), (names("r2"), &too_long)];
     for (record, (named, bytes)) in read.iter().zip(expected) {
-        let Content::Damaged(damaged) = &record.content else {
-            panic!("{record:?}")
-        };
+        let Content::Damaged(damaged) = &record.content else { panic!("{record:?}") };
         assert_eq!((&damaged.named, &*damaged.bytes), (&named, bytes));
     }
     assert_eq!(read[3].content, Content::Whole(command("a", "r3")));
@@ -322,20 +240,12 @@ async fn offsets_go_on_behind_deleted_records() {
     }
     let (feed, held) = lane(&home).await;
     held.save(3).await.unwrap();
-    home.prune(Timestamp::from_nanoseconds(i64::MAX))
-        .await
-        .unwrap();
+    home.prune(Timestamp::from_nanoseconds(i64::MAX)).await.unwrap();
     drop((feed, held));
     home.close().await;
     let home = Home::open(directory.path(), &settings()).unwrap();
     assert_eq!(home.ends().await.unwrap(), [3]);
-    assert_eq!(
-        append(&home, "a", "r3").await,
-        Position {
-            partition: 0,
-            offset: 3
-        }
-    );
+    assert_eq!(append(&home, "a", "r3").await, Position { partition: 0, offset: 3 });
     let (_feed, lane) = lane(&home).await;
     assert_eq!(records(&*lane, 10).await[0].position.offset, 3);
 }
@@ -370,10 +280,7 @@ async fn without_space_commands_are_refused_before_decisions() {
     let home = Home::open(directory.path(), &partitions(1)).unwrap();
     append(&home, "a", "r1").await;
     home.close().await;
-    let short = Settings {
-        free_bytes_min_commands: u64::MAX,
-        ..settings()
-    };
+    let short = Settings { free_bytes_min_commands: u64::MAX, ..settings() };
     let home = Home::open(directory.path(), &short).unwrap();
     let refused = home.append(command("a", "r2")).unwrap().await;
     assert_eq!(refused, Delivered::Not(NotAccepted::NoSpace));
@@ -381,10 +288,7 @@ async fn without_space_commands_are_refused_before_decisions() {
     let (_feed, lane) = lane(&home).await;
     lane.save(1).await.unwrap();
     home.close().await;
-    let none = Settings {
-        free_bytes_min: u64::MAX,
-        ..short
-    };
+    let none = Settings { free_bytes_min: u64::MAX, ..short };
     let home = Home::open(directory.path(), &none).unwrap();
     let (_feed, lane) = self::lane(&home).await;
     assert_eq!(lane.save(2).await.unwrap_err().action(), Action::TryAgain);
@@ -403,24 +307,13 @@ async fn after_a_failure_nobody_who_waited_is_answered_and_nothing_more_is_taken
         let fails = |_: &mut crate::batch::Batch| Err::<(), _>(fjall::Error::Poisoned);
         failing.inner.write(0, fails).await.is_ok()
     });
-    timeout(Duration::from_secs(5), home.failed())
-        .await
-        .unwrap();
+    timeout(Duration::from_secs(5), home.failed()).await.unwrap();
     let quiet = Duration::from_millis(200);
-    assert!(
-        timeout(quiet, failing).await.is_err(),
-        "who waited for the write was answered"
-    );
-    assert_eq!(
-        home.append(command("a", "r2")).unwrap_err(),
-        NotAccepted::Closed
-    );
+    assert!(timeout(quiet, failing).await.is_err(), "who waited for the write was answered");
+    assert_eq!(home.append(command("a", "r2")).unwrap_err(), NotAccepted::Closed);
     assert_eq!(lane.save(1).await.unwrap_err().action(), Action::CallPerson);
     assert_eq!(home.ends().await.unwrap(), [1]);
     // Closing does not hang, and does not let go of a directory that may still be written to.
     timeout(Duration::from_secs(5), home.close()).await.unwrap();
-    assert!(matches!(
-        Home::open(directory.path(), &settings()),
-        Err(OpenError::Held { .. })
-    ));
+    assert!(matches!(Home::open(directory.path(), &settings()), Err(OpenError::Held { .. })));
 }

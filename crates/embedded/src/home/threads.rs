@@ -48,12 +48,7 @@ impl Threads {
             stall: Duration::from_millis(settings.stall_ms_max),
         };
         // Made first: if the second thread cannot be started, dropping this ends the first.
-        let threads = Self {
-            queue,
-            stop,
-            failures,
-            handles: Mutex::default(),
-        };
+        let threads = Self { queue, stop, failures, handles: Mutex::default() };
         threads.spawn("ordain-writer", move || writer.run())?;
         threads.spawn("ordain-watch", move || watch.run())?;
         Ok(threads)

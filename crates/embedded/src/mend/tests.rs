@@ -11,18 +11,13 @@ use crate::{Home, OpenError, Settings};
 /// A closed home with so many batches of one record each, and its journal.
 async fn written(count: u32) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
-    let one = Settings {
-        partitions: Some(1),
-        ..settings()
-    };
+    let one = Settings { partitions: Some(1), ..settings() };
     let home = Home::open(directory.path(), &one).unwrap();
     for number in 0..count {
         append(&home, "a", &format!("r{number}")).await;
     }
     home.close().await;
-    let journal = journals(&directory.path().join("ordain.store"))
-        .unwrap()
-        .remove(0);
+    let journal = journals(&directory.path().join("ordain.store")).unwrap().remove(0);
     (directory, journal)
 }
 
@@ -31,10 +26,7 @@ fn batches(path: &Path) -> Vec<Span> {
     let mut reader = BufReader::new(File::open(path).unwrap());
     let mut spans: Vec<Span> = Vec::new();
     while let Found::Whole(bytes) = batch(&mut reader).unwrap() {
-        spans.push(Span {
-            from: spans.last().map_or(0, |last| last.to()),
-            bytes,
-        });
+        spans.push(Span { from: spans.last().map_or(0, |last| last.to()), bytes });
     }
     spans
 }
@@ -101,8 +93,5 @@ async fn damage_before_the_end_is_refused() {
     let first = batches(&journal)[0];
     overwrite(&journal, first.to() - 30, &[0xff; 4]);
     let refused = Home::open(directory.path(), &settings());
-    assert!(
-        matches!(refused, Err(OpenError::Damaged { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(OpenError::Damaged { .. })), "{refused:?}");
 }

@@ -93,20 +93,14 @@ impl<B: Breakage> World for Broken<B> {
     };
 
     async fn fresh(setup: Setup) -> Self {
-        Self {
-            home: Embedded::fresh(setup).await,
-            breakage: Arc::default(),
-        }
+        Self { home: Embedded::fresh(setup).await, breakage: Arc::default() }
     }
 
     async fn restart(self, setup: Setup) -> Self {
         if B::FORGETS {
             return Self::fresh(setup).await;
         }
-        Self {
-            home: self.home.restart(setup).await,
-            breakage: self.breakage,
-        }
+        Self { home: self.home.restart(setup).await, breakage: self.breakage }
     }
 }
 

@@ -47,10 +47,7 @@ fn settings(setup: Setup) -> Settings {
 async fn open(directory: TempDir, setup: Setup) -> Embedded {
     let opening = spawn_blocking(move || {
         let home = Home::open(directory.path(), &settings(setup));
-        Embedded {
-            home: home.expect("the home opens"),
-            directory,
-        }
+        Embedded { home: home.expect("the home opens"), directory }
     });
     opening.await.expect("opens")
 }
@@ -98,12 +95,7 @@ impl World for Embedded {
 /// A text as the log's records carry it: its length, then its bytes. For short texts the length is
 /// one byte.
 fn text(bytes: &mut Vec<u8>, text: &str) {
-    bytes.push(
-        u8::try_from(text.len())
-            .ok()
-            .filter(|length| *length < 128)
-            .expect("short"),
-    );
+    bytes.push(u8::try_from(text.len()).ok().filter(|length| *length < 128).expect("short"));
     bytes.extend_from_slice(text.as_bytes());
 }
 
@@ -145,10 +137,7 @@ impl Logs for Embedded {
     }
 
     async fn append_damaged(&self, damage: Damage) -> Position {
-        let delivery = self
-            .home
-            .append_raw(0, &damaged(damage))
-            .expect("the log takes it");
+        let delivery = self.home.append_raw(0, &damaged(damage)).expect("the log takes it");
         match delivery.await {
             Delivered::At(position) => position,
             other => panic!("not delivered: {other:?}"),

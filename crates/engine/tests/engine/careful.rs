@@ -9,9 +9,7 @@ use crate::world::{World, add};
 /// A world in which the process has ended so often while the first record was being decided.
 async fn crashed(times: usize) -> World {
     let world = World::new().await;
-    world
-        .append(&[add("poison", "bad"), add("p", "after")])
-        .await;
+    world.append(&[add("poison", "bad"), add("p", "after")]).await;
     for _ in 0..times {
         // The "process" ends when the aggregate is loaded to be decided.
         let gate = Gate::shut();
@@ -30,10 +28,7 @@ async fn a_record_that_ends_the_process_every_time_is_rejected_after_five_starts
     world.check(&["p", "poison"]).await;
     let bad = world.find("poison", "bad").await.unwrap();
     assert_eq!(bad.outcome, Outcome::Rejected(Code::new("RULE_CRASHED")));
-    assert_eq!(
-        world.find("p", "after").await.unwrap().outcome,
-        Outcome::Success
-    );
+    assert_eq!(world.find("p", "after").await.unwrap().outcome, Outcome::Success);
     let letters = world.home.dead_letters().list(None, 10).await.unwrap();
     assert_eq!(letters.first().unwrap().code.as_str(), "RULE_CRASHED");
     working.drain().await;
@@ -44,14 +39,8 @@ async fn a_record_that_was_only_near_some_crashes_is_not_rejected() {
     let world = crashed(3).await;
     let working = world.work();
     world.check(&["p", "poison"]).await;
-    assert_eq!(
-        world.find("poison", "bad").await.unwrap().outcome,
-        Outcome::Success
-    );
-    assert_eq!(
-        world.find("p", "after").await.unwrap().outcome,
-        Outcome::Success
-    );
+    assert_eq!(world.find("poison", "bad").await.unwrap().outcome, Outcome::Success);
+    assert_eq!(world.find("p", "after").await.unwrap().outcome, Outcome::Success);
     working.drain().await;
 }
 
@@ -71,9 +60,6 @@ async fn marks_of_other_records_do_not_add_up() {
         working.crash().await;
     }
     let working = world.work();
-    assert_eq!(
-        world.outcome("other", "next").await.outcome,
-        Outcome::Success
-    );
+    assert_eq!(world.outcome("other", "next").await.outcome, Outcome::Success);
     working.drain().await;
 }

@@ -9,11 +9,8 @@ use crate::world::{World, add, wanted};
 
 /// A bad command between two good ones to its own aggregate and one to another.
 async fn rejected(name: &str, data: &str, code: &'static str) {
-    let settings = Settings {
-        event_bytes_max: 1_000,
-        commit_bytes_max: 1_000,
-        ..Settings::default()
-    };
+    let settings =
+        Settings { event_bytes_max: 1_000, commit_bytes_max: 1_000, ..Settings::default() };
     let world = World::with(1, settings);
     world
         .append(&[
@@ -34,20 +31,11 @@ async fn rejected(name: &str, data: &str, code: &'static str) {
     let letters = world.home.dead_letters().list(None, 10).await.unwrap();
     let named: Vec<_> = letters
         .iter()
-        .map(|letter| {
-            (
-                letter.id.offset,
-                letter.code.as_str(),
-                letter.data.as_slice(),
-            )
-        })
+        .map(|letter| (letter.id.offset, letter.code.as_str(), letter.data.as_slice()))
         .collect();
     assert_eq!(named, [(1, code, data.as_bytes())]);
     let replied = world.replied();
-    let reply = replied
-        .iter()
-        .find(|reply| reply.request.as_str() == "bad")
-        .unwrap();
+    let reply = replied.iter().find(|reply| reply.request.as_str() == "bad").unwrap();
     assert_eq!(reply.answer, Answer::Commit(bad), "the caller is told");
     working.drain().await;
 }
@@ -101,31 +89,19 @@ async fn a_record_that_names_nobody_is_only_a_dead_letter() {
     assert_eq!(world.history("p").await.len(), 2);
     let letters = world.home.dead_letters().list(None, 10).await.unwrap();
     let letter = letters.first().unwrap();
-    assert_eq!(
-        (letter.id.offset, letter.code.as_str()),
-        (position.offset, "UNREADABLE")
-    );
+    assert_eq!((letter.id.offset, letter.code.as_str()), (position.offset, "UNREADABLE"));
     assert!(letter.data.ends_with(b"no command at all"));
     working.drain().await;
 }
 
 #[tokio::test]
 async fn an_answer_over_the_limit_says_where_to_look() {
-    let settings = Settings {
-        reply_bytes_max: 100,
-        ..Settings::default()
-    };
+    let settings = Settings { reply_bytes_max: 100, ..Settings::default() };
     let world = World::with(1, settings);
-    world
-        .append(&[wanted("p", "r", "big", r#"{"bytes":200}"#), add("p", "s")])
-        .await;
+    world.append(&[wanted("p", "r", "big", r#"{"bytes":200}"#), add("p", "s")]).await;
     let working = world.work();
     world.check(&["p"]).await;
-    let answers: Vec<_> = world
-        .replied()
-        .into_iter()
-        .map(|reply| reply.answer)
-        .collect();
+    let answers: Vec<_> = world.replied().into_iter().map(|reply| reply.answer).collect();
     assert_eq!(answers.first(), Some(&Answer::LookUp));
     assert!(matches!(answers.get(1), Some(Answer::Commit(_))));
     working.drain().await;

@@ -9,22 +9,11 @@ use crate::world::{START, World, add};
 #[tokio::test]
 async fn a_passed_deadline_is_an_outcome_of_its_own() {
     let world = World::new().await;
-    world
-        .append(&[
-            add("p", "late").before(START.plus_nanoseconds(-1)),
-            add("p", "r"),
-        ])
-        .await;
+    world.append(&[add("p", "late").before(START.plus_nanoseconds(-1)), add("p", "r")]).await;
     let working = world.work();
     world.check(&["p"]).await;
-    assert_eq!(
-        world.find("p", "late").await.unwrap().outcome,
-        Outcome::Expired
-    );
-    assert_eq!(
-        world.find("p", "r").await.unwrap().outcome,
-        Outcome::Success
-    );
+    assert_eq!(world.find("p", "late").await.unwrap().outcome, Outcome::Expired);
+    assert_eq!(world.find("p", "r").await.unwrap().outcome, Outcome::Success);
     working.drain().await;
 }
 
@@ -47,20 +36,13 @@ async fn the_deadline_is_checked_again_before_every_sending() {
     let gate = Gate::shut();
     world.commits.plan(Insert::Lost);
     world.commits.plan_read(Read::PausedBefore(gate.clone()));
-    world
-        .append(&[add("p", "r").before(START.plus_nanoseconds(1_000_000))])
-        .await;
+    world.append(&[add("p", "r").before(START.plus_nanoseconds(1_000_000))]).await;
     gate.reached().await;
     world.clock.advance_ms(10);
     gate.open();
     assert_eq!(world.outcome("p", "r").await.outcome, Outcome::Expired);
-    let sent: Vec<Outcome> = world
-        .commits
-        .asked()
-        .iter()
-        .flatten()
-        .map(|commit| commit.outcome.clone())
-        .collect();
+    let sent: Vec<Outcome> =
+        world.commits.asked().iter().flatten().map(|commit| commit.outcome.clone()).collect();
     assert_eq!(sent, [Outcome::Success, Outcome::Success, Outcome::Expired]);
     world.check(&["p"]).await;
     working.drain().await;
@@ -75,9 +57,7 @@ async fn a_command_that_waits_behind_another_batch_expires() {
     // The batch in front holds the lane until the deadline of the one behind is over.
     world.append(&[add("q", "front")]).await;
     gate.reached().await;
-    world
-        .append(&[add("p", "r").before(START.plus_nanoseconds(1_000_000))])
-        .await;
+    world.append(&[add("p", "r").before(START.plus_nanoseconds(1_000_000))]).await;
     world.clock.advance_ms(10);
     gate.open();
     assert_eq!(world.outcome("p", "r").await.outcome, Outcome::Expired);
@@ -96,9 +76,6 @@ async fn a_repeat_of_what_succeeded_in_time_gets_its_success() {
     world.append(&[add("p", "r").before(deadline)]).await;
     world.check(&["p"]).await;
     assert_eq!(world.history("p").await.len(), 1);
-    assert_eq!(
-        world.find("p", "r").await.unwrap().outcome,
-        Outcome::Success
-    );
+    assert_eq!(world.find("p", "r").await.unwrap().outcome, Outcome::Success);
     working.drain().await;
 }

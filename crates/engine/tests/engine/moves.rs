@@ -45,11 +45,7 @@ async fn a_crash_after_the_insert_loses_no_event_and_repeats_no_effect() {
     world.check(&["p"]).await;
     assert_eq!(world.history("p").await.len(), 2);
     let replied = world.replied();
-    assert_eq!(
-        replied.len(),
-        2,
-        "the successor answers what its predecessor could not"
-    );
+    assert_eq!(replied.len(), 2, "the successor answers what its predecessor could not");
     successor.drain().await;
 }
 
@@ -91,11 +87,7 @@ async fn a_drained_worker_finishes_what_it_has_taken() {
     drained.await.unwrap();
     assert!(world.find("p", "b").await.is_some());
     let progress = world.home.command_log().progress().await.unwrap();
-    assert_eq!(
-        progress,
-        [Some(2)],
-        "its progress is saved before it leaves"
-    );
+    assert_eq!(progress, [Some(2)], "its progress is saved before it leaves");
     assert_eq!(world.replied().len(), 2);
 }
 
@@ -104,9 +96,8 @@ async fn two_workers_share_the_partitions_and_decide_everything_once() {
     let world = World::with(4, ordain_engine::Settings::default());
     let ids: Vec<String> = (0..12).map(|n| format!("p{n}")).collect();
     let first = world.work();
-    let commands: Vec<_> = (0..240)
-        .map(|n| add(ids.get(n % 12).unwrap(), &format!("r{n}")))
-        .collect();
+    let commands: Vec<_> =
+        (0..240).map(|n| add(ids.get(n % 12).unwrap(), &format!("r{n}"))).collect();
     world.append(commands.get(..120).unwrap()).await;
     let second = world.work();
     world.append(commands.get(120..).unwrap()).await;
@@ -126,16 +117,11 @@ async fn raised_partitions_keep_every_promise() {
     let world = World::new().await;
     let ids: Vec<String> = (0..8).map(|n| format!("p{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    assert!(
-        ids.iter().any(|id| partition_of(&probe(id), 4) != 0),
-        "some aggregates move"
-    );
+    assert!(ids.iter().any(|id| partition_of(&probe(id), 4) != 0), "some aggregates move");
     let gate = Gate::shut();
     world.commits.plan(Insert::PausedAfter(gate.clone()));
-    let commands: Vec<_> = ids
-        .iter()
-        .flat_map(|id| [add(id, "a").expecting(0), add(id, "b").expecting(1)])
-        .collect();
+    let commands: Vec<_> =
+        ids.iter().flat_map(|id| [add(id, "a").expecting(0), add(id, "b").expecting(1)]).collect();
     world.append(&commands).await;
     let working = world.work();
     // Committed, but neither published nor saved as progress when the process ends.
@@ -143,21 +129,15 @@ async fn raised_partitions_keep_every_promise() {
     working.crash().await;
     let world = world.reopen(4).await;
     // In the new partitions stand repeats and new commands for what the old one still holds.
-    let more: Vec<_> = ids
-        .iter()
-        .flat_map(|id| [add(id, "b").expecting(1), add(id, "c").expecting(2)])
-        .collect();
+    let more: Vec<_> =
+        ids.iter().flat_map(|id| [add(id, "b").expecting(1), add(id, "c").expecting(2)]).collect();
     world.append(&more).await;
     let working = world.work();
     world.check(&ids).await;
     for id in ids {
         let commits = world.history(id).await;
         assert_eq!(commits.len(), 3);
-        assert!(
-            commits
-                .iter()
-                .all(|commit| commit.outcome == Outcome::Success)
-        );
+        assert!(commits.iter().all(|commit| commit.outcome == Outcome::Success));
     }
     working.drain().await;
 }
@@ -181,12 +161,8 @@ async fn two_owners_at_once_both_make_progress_or_give_way() {
     assert_eq!(stored.stored, 1);
     gate.open();
     world.check(&["p"]).await;
-    let requests: Vec<_> = world
-        .history("p")
-        .await
-        .iter()
-        .map(|commit| commit.request.to_string())
-        .collect();
+    let requests: Vec<_> =
+        world.history("p").await.iter().map(|commit| commit.request.to_string()).collect();
     assert_eq!(requests, ["foreign", "a", "b"]);
     working.drain().await;
 }

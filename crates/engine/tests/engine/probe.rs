@@ -44,11 +44,7 @@ pub(crate) enum Event {
 const ANY: &str = r#"{"type": "object"}"#;
 
 const fn command(name: &'static str) -> CommandSchema {
-    CommandSchema {
-        name,
-        creates: false,
-        schema: ANY,
-    }
+    CommandSchema { name, creates: false, schema: ANY }
 }
 
 impl Aggregate for Probe {
@@ -75,28 +71,18 @@ impl Aggregate for Probe {
             version: 1,
             schema: r#"{"type": "object", "properties": {"by": {"type": "integer", "minimum": 0}}}"#,
         },
-        EventSchema {
-            name: "poisoned",
-            version: 1,
-            schema: ANY,
-        },
+        EventSchema { name: "poisoned", version: 1, schema: ANY },
     ];
 
     fn decide(_: &Total, command: Command) -> Result<Vec<Event>, Code> {
-        let added = |by| Event::Added {
-            by,
-            filling: String::new(),
-        };
+        let added = |by| Event::Added { by, filling: String::new() };
         match command {
             Command::Add { by } => Ok(vec![added(by as i64)]),
             Command::AddMany { times } => Ok((0..times).map(|_| added(1)).collect()),
             Command::Refuse {} => Err(Code::new("REFUSED")),
             Command::Nothing {} => Ok(Vec::new()),
             Command::Panic {} => panic!("as the test wants"),
-            Command::Big { bytes } => Ok(vec![Event::Added {
-                by: 0,
-                filling: "x".repeat(bytes),
-            }]),
+            Command::Big { bytes } => Ok(vec![Event::Added { by: 0, filling: "x".repeat(bytes) }]),
             Command::Invalid {} => Ok(vec![added(-1)]),
             Command::Unfoldable {} => Ok(vec![Event::Poisoned {}]),
             Command::Sleep { ms } => {

@@ -11,11 +11,7 @@ async fn a_publication_that_fails_is_made_again_from_what_is_known() {
         let world = World::new().await;
         world.events.plan(Publish::Prefix(published));
         world
-            .append(&[
-                wanted("p", "a", "add-many", r#"{"times":3}"#),
-                add("q", "b"),
-                add("p", "c"),
-            ])
+            .append(&[wanted("p", "a", "add-many", r#"{"times":3}"#), add("q", "b"), add("p", "c")])
             .await;
         let working = world.work();
         world.check(&["p", "q"]).await;
@@ -46,9 +42,7 @@ async fn a_crash_between_two_events_of_one_command_is_healed() {
     world.events.plan(Publish::Prefix(1));
     let gate = Gate::shut();
     world.events.plan(Publish::PausedBefore(gate.clone()));
-    world
-        .append(&[wanted("p", "a", "add-many", r#"{"times":3}"#)])
-        .await;
+    world.append(&[wanted("p", "a", "add-many", r#"{"times":3}"#)]).await;
     let crashing = world.work();
     gate.reached().await;
     crashing.crash().await;
@@ -86,17 +80,10 @@ async fn replies_do_not_wait_for_publishing() {
     gate.reached().await;
     assert_eq!(world.replied().len(), 1);
     world.append(&[add("p", "b")]).await;
-    until("the next reply", || async {
-        (world.replied().len() == 2).then_some(())
-    })
-    .await;
+    until("the next reply", || async { (world.replied().len() == 2).then_some(()) }).await;
     assert!(world.published().await.is_empty());
     let progress = world.home.command_log().progress().await.unwrap();
-    assert_eq!(
-        progress.first().copied().flatten().unwrap_or(0),
-        0,
-        "nothing is done yet"
-    );
+    assert_eq!(progress.first().copied().flatten().unwrap_or(0), 0, "nothing is done yet");
     gate.open();
     world.check(&["p"]).await;
     working.drain().await;
@@ -120,9 +107,7 @@ async fn what_was_published_is_not_published_again_by_a_late_repeat() {
 async fn a_conflict_in_the_middle_of_a_batch_keeps_the_order() {
     let world = World::new().await;
     world.commits.plan(Insert::ConflictRolledBack(2));
-    world
-        .append(&[add("p", "a"), add("q", "b"), add("p", "c"), add("q", "d")])
-        .await;
+    world.append(&[add("p", "a"), add("q", "b"), add("p", "c"), add("q", "d")]).await;
     let working = world.work();
     world.check(&["p", "q"]).await;
     working.drain().await;

@@ -27,20 +27,12 @@ async fn with(faults: &[Insert]) {
     world.append(&six()).await;
     let working = world.work();
     world.check(&["p", "q"]).await;
-    assert!(
-        world.commits.is_plan_done(),
-        "all that was planned has happened"
-    );
+    assert!(world.commits.is_plan_done(), "all that was planned has happened");
     for id in ["p", "q"] {
         let commits = world.history(id).await;
         assert_eq!(commits.len(), 3, "{faults:?}");
-        let all = commits
-            .iter()
-            .all(|commit| commit.outcome == Outcome::Success);
-        assert!(
-            all,
-            "each was decided on what the ones before left: {faults:?}"
-        );
+        let all = commits.iter().all(|commit| commit.outcome == Outcome::Success);
+        assert!(all, "each was decided on what the ones before left: {faults:?}");
     }
     assert_eq!(world.replied().len(), 6, "each sending is answered once");
     working.drain().await;
@@ -64,10 +56,7 @@ async fn a_prefix_is_true_and_the_rest_is_decided_anew() {
             with(&[Insert::Prefix { stored, reported }]).await;
         }
     }
-    let twice = Insert::Prefix {
-        stored: 2,
-        reported: 1,
-    };
+    let twice = Insert::Prefix { stored: 2, reported: 1 };
     with(&[twice.clone(), twice]).await;
 }
 
@@ -77,12 +66,7 @@ async fn a_duplicate_that_is_rolled_back_is_not_waited_for() {
         with(&[Insert::RepeatRolledBack(at)]).await;
         with(&[Insert::ConflictRolledBack(at)]).await;
     }
-    with(&[
-        Insert::RepeatRolledBack(1),
-        Insert::RepeatRolledBack(0),
-        Insert::Lost,
-    ])
-    .await;
+    with(&[Insert::RepeatRolledBack(1), Insert::RepeatRolledBack(0), Insert::Lost]).await;
 }
 
 #[tokio::test]
@@ -98,10 +82,7 @@ async fn an_insert_that_lands_after_the_reload_does_not_count_twice() {
     assert_eq!(world.commits.land().await.unwrap().stored, 6);
     gate.open();
     world.check(&["p", "q"]).await;
-    assert_eq!(
-        world.history("p").await.len() + world.history("q").await.len(),
-        6
-    );
+    assert_eq!(world.history("p").await.len() + world.history("q").await.len(), 6);
     working.drain().await;
 }
 
@@ -123,24 +104,13 @@ async fn an_insert_that_lands_after_its_repeat_changes_nothing() {
 async fn what_cannot_be_stored_is_rejected_and_its_neighbours_go_on() {
     let world = World::new().await;
     world.commits.plan(Insert::NotStorable(1));
-    world
-        .append(&[
-            add("p", "a"),
-            add("p", "b"),
-            add("p", "c").expecting(1),
-            add("q", "d"),
-        ])
-        .await;
+    world.append(&[add("p", "a"), add("p", "b"), add("p", "c").expecting(1), add("q", "d")]).await;
     let working = world.work();
     world.check(&["p", "q"]).await;
     let not_storable = Outcome::Rejected(Code::new("NOT_STORABLE"));
     assert_eq!(world.find("p", "b").await.unwrap().outcome, not_storable);
     for (id, request) in [("p", "a"), ("p", "c"), ("q", "d")] {
-        assert_eq!(
-            world.find(id, request).await.unwrap().outcome,
-            Outcome::Success,
-            "{request}"
-        );
+        assert_eq!(world.find(id, request).await.unwrap().outcome, Outcome::Success, "{request}");
     }
     let letters = world.home.dead_letters().list(None, 10).await.unwrap();
     assert_eq!(letters.len(), 1);
@@ -159,20 +129,10 @@ async fn nothing_numbered_on_a_commit_that_did_not_come_true_is_sent() {
     world.append(&[add("p", "r")]).await;
     world.settled().await;
     // The repeat in the middle takes no revision: what stood behind it must be numbered anew.
-    world
-        .append(&[
-            add("p", "a"),
-            add("p", "r"),
-            wanted("p", "b", "refuse", "{}"),
-        ])
-        .await;
+    world.append(&[add("p", "a"), add("p", "r"), wanted("p", "b", "refuse", "{}")]).await;
     world.check(&["p"]).await;
-    let revisions: Vec<_> = world
-        .history("p")
-        .await
-        .iter()
-        .map(|c| (c.request.to_string(), c.revision))
-        .collect();
+    let revisions: Vec<_> =
+        world.history("p").await.iter().map(|c| (c.request.to_string(), c.revision)).collect();
     let expected = [("r", 1), ("a", 2), ("b", 3)].map(|(request, r)| (request.to_owned(), r));
     assert_eq!(revisions, expected);
     working.drain().await;

@@ -78,10 +78,7 @@ pub(crate) fn wanted(id: &str, request: &str, name: &str, data: &str) -> Wanted 
     let body = document.canonical();
     let registry = registry();
     let handler = registry.get("probe").unwrap();
-    let schema = handler
-        .definition()
-        .command(name)
-        .map(|command| command.schema.hash());
+    let schema = handler.definition().command(name).map(|command| command.schema.hash());
     let fingerprint = Fingerprint::of(&Fingerprinted {
         aggregate: &aggregate,
         command: name,
@@ -100,10 +97,7 @@ pub(crate) fn wanted(id: &str, request: &str, name: &str, data: &str) -> Wanted 
             fingerprint,
             expected_sequence: None,
             deadline: None,
-            reply_to: ReplyAddress {
-                channel: "test".into(),
-                nonce: 7,
-            },
+            reply_to: ReplyAddress { channel: "test".into(), nonce: 7 },
             time: START,
         },
     }
@@ -240,10 +234,8 @@ impl World {
     /// Appends commands, in this order, and waits until they are durable.
     pub(crate) async fn append(&self, wanted: &[Wanted]) -> Vec<Position> {
         let log = self.home.command_log();
-        let deliveries: Vec<_> = wanted
-            .iter()
-            .map(|wanted| log.append(wanted.command.clone()).unwrap())
-            .collect();
+        let deliveries: Vec<_> =
+            wanted.iter().map(|wanted| log.append(wanted.command.clone()).unwrap()).collect();
         let mut positions = Vec::new();
         for delivery in deliveries {
             match within("a delivery", delivery).await {
@@ -256,20 +248,12 @@ impl World {
 
     /// The outcome of a request, once there is one.
     pub(crate) async fn outcome(&self, id: &str, request: &str) -> Arc<Commit> {
-        until(&format!("the outcome of {request}"), || {
-            self.find(id, request)
-        })
-        .await
+        until(&format!("the outcome of {request}"), || self.find(id, request)).await
     }
 
     pub(crate) async fn find(&self, id: &str, request: &str) -> Option<Arc<Commit>> {
         let request: RequestId = request.parse().unwrap();
-        self.home
-            .outcomes()
-            .find(&[(probe(id), request)])
-            .await
-            .unwrap()
-            .remove(0)
+        self.home.outcomes().find(&[(probe(id), request)]).await.unwrap().remove(0)
     }
 
     /// Waits until everything in the log is done.
@@ -286,17 +270,8 @@ impl World {
 
     /// All commits of a probe.
     pub(crate) async fn history(&self, id: &str) -> Vec<Arc<Commit>> {
-        let load = ordain_ports::Load {
-            aggregate: probe(id),
-            fold_version: u32::MAX,
-        };
-        self.home
-            .commits()
-            .load(&[load])
-            .await
-            .unwrap()
-            .remove(0)
-            .tail
+        let load = ordain_ports::Load { aggregate: probe(id), fold_version: u32::MAX };
+        self.home.commits().load(&[load]).await.unwrap().remove(0).tail
     }
 
     /// All that was published so far, as a follower reads it.
@@ -312,9 +287,7 @@ impl World {
                     break;
                 };
                 for record in records {
-                    let Content::Whole(event) = record.content else {
-                        panic!("damaged")
-                    };
+                    let Content::Whole(event) = record.content else { panic!("damaged") };
                     all.push(event);
                 }
             }
@@ -339,19 +312,11 @@ impl World {
             let mut reached = 0;
             for seen in published.iter().filter(|seen| seen.aggregate == probe(id)) {
                 let sequence = seen.event.sequence;
-                assert!(
-                    sequence <= reached + 1,
-                    "{id}: {sequence} overtook {}",
-                    reached + 1
-                );
+                assert!(sequence <= reached + 1, "{id}: {sequence} overtook {}", reached + 1);
                 reached = reached.max(sequence);
                 first.entry(sequence).or_insert_with(|| seen.event.clone());
             }
-            assert_eq!(
-                first.values().collect::<Vec<_>>(),
-                events,
-                "{id}: events as committed"
-            );
+            assert_eq!(first.values().collect::<Vec<_>>(), events, "{id}: events as committed");
         }
     }
 }
@@ -369,11 +334,7 @@ fn check_line(commits: &[Arc<Commit>]) {
     let mut requests = std::collections::HashSet::new();
     for (revision, commit) in (1..).zip(commits) {
         assert_eq!(commit.revision, revision, "revisions without gap");
-        assert!(
-            requests.insert(commit.request.clone()),
-            "{} decided twice",
-            commit.request
-        );
+        assert!(requests.insert(commit.request.clone()), "{} decided twice", commit.request);
         assert!(commit.time > time, "times grow");
         for event in &commit.events {
             sequence += 1;
@@ -384,9 +345,6 @@ fn check_line(commits: &[Arc<Commit>]) {
         time = time.max(commit.time);
         assert_eq!(commit.sequence, sequence, "the sequence counts the events");
         let is_success = commit.outcome == Outcome::Success;
-        assert!(
-            is_success || commit.events.is_empty(),
-            "only success has events"
-        );
+        assert!(is_success || commit.events.is_empty(), "only success has events");
     }
 }

@@ -35,11 +35,7 @@ impl Document<'_> {
 
     /// Appends the [canonical form](Self::canonical).
     pub fn write_canonical(&self, out: &mut String) {
-        Writer {
-            out,
-            members: Vec::new(),
-        }
-        .value(self.root());
+        Writer { out, members: Vec::new() }.value(self.root());
     }
 }
 
@@ -97,11 +93,7 @@ impl<'t> Writer<'_, 't> {
 /// The order of the UTF-16 code units of two texts: that of their bytes, except that UTF-16 has
 /// what lies beyond U+FFFF (in UTF-8 from byte F0 on) before U+E000 to U+FFFF (bytes EE and EF).
 fn utf16_order(one: &str, other: &str) -> Ordering {
-    match one
-        .bytes()
-        .zip(other.bytes())
-        .find(|(one, other)| one != other)
-    {
+    match one.bytes().zip(other.bytes()).find(|(one, other)| one != other) {
         None => one.len().cmp(&other.len()),
         Some((0xf0.., 0xee | 0xef)) => Ordering::Less,
         Some((0xee | 0xef, 0xf0..)) => Ordering::Greater,
@@ -133,9 +125,7 @@ fn float(value: f64, out: &mut String) {
 
 /// Writes an integer's digits with an exponent, in the manner of ECMAScript: `1200` as `1.2e+3`.
 fn exponent(text: &str, out: &mut String) {
-    let (sign, digits) = text
-        .strip_prefix('-')
-        .map_or(("", text), |digits| ("-", digits));
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
     let (first, rest) = digits.split_at(1);
     let rest = rest.trim_end_matches('0');
     let point = if rest.is_empty() { "" } else { "." };
@@ -175,9 +165,7 @@ mod tests {
     use super::super::{Document, Limits};
 
     fn canonical(text: &str) -> String {
-        Document::parse(text.as_bytes(), &Limits::default())
-            .expect(text)
-            .canonical()
+        Document::parse(text.as_bytes(), &Limits::default()).expect(text).canonical()
     }
 
     /// RFC 8785, section 3.2.2 and 3.2.3.
@@ -256,26 +244,13 @@ mod tests {
         for (texts, expected) in [
             (&["1", "1.0", "1e0", "10e-1", "0.1E1"][..], "1"),
             (&["0", "-0", "0.0", "-0.0", "0e5", "1e-400"], "0"),
+            (&["1000000000000000000", "1e18", "1.0e18"], "1000000000000000000"),
             (
-                &["1000000000000000000", "1e18", "1.0e18"],
-                "1000000000000000000",
-            ),
-            (
-                &[
-                    "4611686018427387904",
-                    "4611686018427387904.0",
-                    "4.611686018427388e18",
-                ],
+                &["4611686018427387904", "4611686018427387904.0", "4.611686018427388e18"],
                 "4611686018427387904",
             ),
-            (
-                &["-9223372036854775808", "-9223372036854775808.0"],
-                "-9223372036854775808",
-            ),
-            (
-                &["9223372036854775808.0", "9.223372036854776e18"],
-                "9.223372036854776e+18",
-            ),
+            (&["-9223372036854775808", "-9223372036854775808.0"], "-9223372036854775808"),
+            (&["9223372036854775808.0", "9.223372036854776e18"], "9.223372036854776e+18"),
             (&["100000000000000000000.0", "1e20"], "1e+20"),
             (&["-1.5e20"], "-1.5e+20"),
             (&["1e21"], "1e+21"),
@@ -289,28 +264,19 @@ mod tests {
 
     #[test]
     fn integers_beyond_two_to_the_53_stay_apart() {
-        for text in [
-            "9007199254740993",
-            "-9007199254740993",
-            "9223372036854775807",
-            "4611686018427388000",
-        ] {
+        for text in
+            ["9007199254740993", "-9007199254740993", "9223372036854775807", "4611686018427388000"]
+        {
             assert_eq!(canonical(text), text);
         }
-        assert_ne!(
-            canonical("4611686018427388000"),
-            canonical("4611686018427388000.0")
-        );
+        assert_ne!(canonical("4611686018427388000"), canonical("4611686018427388000.0"));
     }
 
     #[test]
     fn only_what_must_be_is_escaped() {
         let text =
             r#""\u0000\u0008\u0009\u000a\u000c\u000d\u001f\u0022\u005c\u002f\u007f\u00e9\u2028""#;
-        assert_eq!(
-            canonical(text),
-            "\"\\u0000\\b\\t\\n\\f\\r\\u001f\\\"\\\\/\u{7f}é\u{2028}\""
-        );
+        assert_eq!(canonical(text), "\"\\u0000\\b\\t\\n\\f\\r\\u001f\\\"\\\\/\u{7f}é\u{2028}\"");
         assert_eq!(canonical(r#""é\\é\"""#), r#""é\\é\"""#);
     }
 

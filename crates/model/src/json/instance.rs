@@ -175,9 +175,7 @@ impl<'t> Object<'t, Tape> for Members<'t> {
     }
 
     fn get(&self, key: &Box<str>) -> Option<Node<'t>> {
-        self.clone()
-            .find(|(name, _)| *name == key.as_ref())
-            .map(|(_, node)| node)
+        self.clone().find(|(name, _)| *name == key.as_ref()).map(|(_, node)| node)
     }
 
     fn members(&self) -> Self {
@@ -224,8 +222,8 @@ pub(super) fn value(node: Node<'_>) -> Value {
         Kind::Float(value) => Value::from(value),
         Kind::String(text) => Value::String(text.to_owned()),
         Kind::Array(elements) => elements.map(value).collect(),
-        Kind::Object(members) => members
-            .map(|(name, node)| (name.to_owned(), value(node)))
-            .collect(),
+        Kind::Object(members) => {
+            members.map(|(name, node)| (name.to_owned(), value(node))).collect()
+        }
     }
 }

@@ -115,10 +115,8 @@ fn write_value(meaning: &Meaning, dice: &mut Dice, text: &mut String) {
             write_container(['[', ']'], elements, dice, text);
         }
         Meaning::Object(members) => {
-            let mut members: Vec<_> = members
-                .iter()
-                .map(|(name, value)| (Some(name.as_str()), value))
-                .collect();
+            let mut members: Vec<_> =
+                members.iter().map(|(name, value)| (Some(name.as_str()), value)).collect();
             if roll(dice, 2) == 1 {
                 members.reverse();
             }
@@ -195,24 +193,16 @@ fn agrees_with_serde_json(text: &[u8]) -> Result<(), TestCaseError> {
             let value = witness.expect("serde_json refuses what we accept");
             prop_assert_eq!(&instance::value(document.root()), &value);
             let written = serde_json::to_string(&value).expect("a value");
-            prop_assert_eq!(
-                &serde_json::from_str::<Value>(&written).expect("json"),
-                &value
-            );
+            prop_assert_eq!(&serde_json::from_str::<Value>(&written).expect("json"), &value);
             let json = Json::from(&document);
             prop_assert_eq!(&json.decode::<Value>().expect("json"), &value);
-            prop_assert_eq!(
-                json.as_str().trim(),
-                std::str::from_utf8(text).expect("utf-8").trim()
-            );
+            prop_assert_eq!(json.as_str().trim(), std::str::from_utf8(text).expect("utf-8").trim());
             let canonical = Json::canonical(&document).decode::<Value>().expect("json");
             prop_assert!(jsonschema::json::cmp::equal(&canonical, &value));
         }
         Err(malformed) => {
             prop_assert!(malformed.offset <= text.len());
-            let own = OWN_REASONS
-                .iter()
-                .any(|reason| malformed.reason.starts_with(reason));
+            let own = OWN_REASONS.iter().any(|reason| malformed.reason.starts_with(reason));
             prop_assert!(witness.is_err() || own, "{malformed}");
         }
     }
@@ -309,20 +299,14 @@ fn number() -> impl Strategy<Value = Meaning> {
     prop_oneof![
         integer().prop_map(Meaning::Integer),
         float().prop_map(Meaning::Float),
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "the float next to an integer is wanted"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "the float next to an integer is wanted")]
         integer().prop_map(|value| Meaning::Float(value as f64)),
         (50_i32..63).prop_map(|exponent| Meaning::Float(2_f64.powi(exponent))),
         (50_u32..63).prop_map(|exponent| Meaning::Integer(1 << exponent)),
         (50_i32..63).prop_map(|exponent| {
             // The shortest digits of a power of two, filled up with zeros, as an integer.
             Meaning::Integer(
-                ryu_js::Buffer::new()
-                    .format(2_f64.powi(exponent))
-                    .parse()
-                    .expect("an integer"),
+                ryu_js::Buffer::new().format(2_f64.powi(exponent)).parse().expect("an integer"),
             )
         }),
     ]

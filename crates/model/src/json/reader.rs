@@ -65,10 +65,7 @@ pub(super) fn read<'a>(
     if reader.large_float
         && let Some(offset) = integer_out_of_range(text)
     {
-        return Err(Malformed {
-            reason: OUT_OF_RANGE.to_owned(),
-            offset,
-        });
+        return Err(Malformed { reason: OUT_OF_RANGE.to_owned(), offset });
     }
     let text = text.trim_matches([' ', '\t', '\n', '\r']);
     Ok((text, reader.tape))
@@ -86,10 +83,8 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Puts a container on the tape, to be completed when its content is known.
     fn open<E: Error>(&mut self) -> Result<usize, E> {
-        self.depth_left = self
-            .depth_left
-            .checked_sub(1)
-            .ok_or_else(|| E::custom("nested too deep"))?;
+        self.depth_left =
+            self.depth_left.checked_sub(1).ok_or_else(|| E::custom("nested too deep"))?;
         self.tape.push(Entry::Null);
         Ok(self.tape.len() - 1)
     }
@@ -193,9 +188,7 @@ impl<'a> Visitor<'a> for Seed<'_, 'a> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.0
-            .tape
-            .push(Entry::String(Cow::Owned(value.to_owned())));
+        self.0.tape.push(Entry::String(Cow::Owned(value.to_owned())));
         Ok(())
     }
 
@@ -213,14 +206,7 @@ impl<'a> Visitor<'a> for Seed<'_, 'a> {
     fn visit_map<A: MapAccess<'a>>(self, mut access: A) -> Result<(), A::Error> {
         let at = self.0.open()?;
         let mut count = 0;
-        while access
-            .next_key_seed(NameSeed {
-                reader: self.0,
-                object: at,
-                count,
-            })?
-            .is_some()
-        {
+        while access.next_key_seed(NameSeed { reader: self.0, object: at, count })?.is_some() {
             access.next_value_seed(Seed(self.0))?;
             count += 1;
         }
@@ -254,13 +240,11 @@ impl<'a> Visitor<'a> for NameSeed<'_, 'a> {
     }
 
     fn visit_borrowed_str<E: Error>(self, name: &'a str) -> Result<(), E> {
-        self.reader
-            .name(self.object, self.count, Cow::Borrowed(name))
+        self.reader.name(self.object, self.count, Cow::Borrowed(name))
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<(), E> {
-        self.reader
-            .name(self.object, self.count, Cow::Owned(name.to_owned()))
+        self.reader.name(self.object, self.count, Cow::Owned(name.to_owned()))
     }
 }
 
@@ -309,15 +293,8 @@ fn malformed(text: &str, error: &serde_json::Error) -> Malformed {
         reason = format!("end of text{rest}");
     }
     let lines_before = error.line().saturating_sub(1);
-    let line: usize = text
-        .split_inclusive('\n')
-        .take(lines_before)
-        .map(str::len)
-        .sum();
-    Malformed {
-        reason,
-        offset: (line + error.column()).min(text.len()),
-    }
+    let line: usize = text.split_inclusive('\n').take(lines_before).map(str::len).sum();
+    Malformed { reason, offset: (line + error.column()).min(text.len()) }
 }
 
 #[cfg(test)]
@@ -343,11 +320,7 @@ mod tests {
             ("[01]", "invalid number", 3),
             ("nul", "end of text while parsing a value", 3),
             ("\u{feff}{}", "expected value", 1),
-            (
-                "[\"\u{1}\"]",
-                "control character (\\u0000-\\u001F) found while parsing a string",
-                3,
-            ),
+            ("[\"\u{1}\"]", "control character (\\u0000-\\u001F) found while parsing a string", 3),
         ] {
             assert_eq!(refusal(text), (reason.to_owned(), offset), "{text:?}");
         }
@@ -357,10 +330,7 @@ mod tests {
     fn text_that_is_not_utf8_is_refused() {
         let malformed =
             Document::parse(b"[\"ab\xff\"]", &Limits::default()).expect_err("not utf-8");
-        assert_eq!(
-            (malformed.reason.as_str(), malformed.offset),
-            ("text is not utf-8", 4)
-        );
+        assert_eq!((malformed.reason.as_str(), malformed.offset), ("text is not utf-8", 4));
         assert_eq!(malformed.to_string(), "text is not utf-8 (at byte 4)");
     }
 
@@ -370,10 +340,7 @@ mod tests {
             refusal(r#"{"a":1,"\u0061":2}"#),
             ("duplicate member name \"a\"".to_owned(), 15)
         );
-        assert_eq!(
-            refusal(r#"[{"b":{"a":1,"c":{},"a":[]}}]"#).0,
-            "duplicate member name \"a\""
-        );
+        assert_eq!(refusal(r#"[{"b":{"a":1,"c":{},"a":[]}}]"#).0, "duplicate member name \"a\"");
         assert!(parse(r#"{"a":{"a":{"a":1}},"b":[{"a":1},{"a":2}]}"#).is_ok());
     }
 
@@ -381,19 +348,12 @@ mod tests {
     fn duplicate_names_are_refused_in_objects_of_every_size() {
         for size in [2, 3, 15, 16, 17, 18, 100, 50_000] {
             let names: Vec<String> = (0..size).map(|i| format!("\"n{i}\":[{{}}]")).collect();
-            assert!(
-                parse(&format!("{{{}}}", names.join(","))).is_ok(),
-                "{size} distinct"
-            );
+            assert!(parse(&format!("{{{}}}", names.join(","))).is_ok(), "{size} distinct");
             for double in [0, (size - 1) / 2, size - 2] {
                 let mut names = names.clone();
                 names[size - 1] = format!("\"n{double}\":0");
                 let (reason, _) = refusal(&format!("{{{}}}", names.join(",")));
-                assert_eq!(
-                    reason,
-                    format!("duplicate member name \"n{double}\""),
-                    "{size}"
-                );
+                assert_eq!(reason, format!("duplicate member name \"n{double}\""), "{size}");
             }
         }
     }
@@ -421,10 +381,7 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
-        assert_eq!(
-            refusal(r#"{"a\u0000b":1}"#).0,
-            "member name contains U+0000"
-        );
+        assert_eq!(refusal(r#"{"a\u0000b":1}"#).0, "member name contains U+0000");
         assert!(parse(r#"["\u0000", "\ud83d\ude00"]"#).is_ok());
     }
 
@@ -446,11 +403,7 @@ mod tests {
             "-18446744073709551616",
             "123456789012345678901234567890",
         ] {
-            assert_eq!(
-                refusal(text),
-                (super::OUT_OF_RANGE.to_owned(), text.len()),
-                "{text}"
-            );
+            assert_eq!(refusal(text), (super::OUT_OF_RANGE.to_owned(), text.len()), "{text}");
             let inside = format!("[1e300, \"-1\\\"\", {{\"a\": [1.5, {text}]}}]");
             assert_eq!(refusal(&inside).0, super::OUT_OF_RANGE, "{inside}");
         }
@@ -491,9 +444,7 @@ mod tests {
         assert!(Document::parse(wide.as_bytes(), &Limits { depth_max: 2 }).is_err());
         assert!(Document::parse(b"1", &Limits { depth_max: 0 }).is_ok());
         assert!(Document::parse(b"[]", &Limits { depth_max: 0 }).is_err());
-        let unlimited = Limits {
-            depth_max: usize::MAX,
-        };
+        let unlimited = Limits { depth_max: usize::MAX };
         assert!(Document::parse(nested(127).as_bytes(), &unlimited).is_ok());
         assert!(Document::parse(nested(100_000).as_bytes(), &unlimited).is_err());
     }
@@ -507,10 +458,7 @@ mod tests {
     fn members_are_found_by_name() {
         let document = parse(r#"{"a":[{"x":1},2],"b\n":true}"#).expect("an object");
         let root = document.root();
-        assert!(matches!(
-            root.get("b\n").map(|node| node.kind()),
-            Some(Kind::Bool(true))
-        ));
+        assert!(matches!(root.get("b\n").map(|node| node.kind()), Some(Kind::Bool(true))));
         assert!(root.get("x").is_none());
         assert!(root.get("a").and_then(|array| array.get("x")).is_none());
     }

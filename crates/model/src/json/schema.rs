@@ -94,19 +94,10 @@ impl Schema {
             return Vec::new();
         }
         if document.entries() > ENTRIES_FOR_ALL_VIOLATIONS_MAX {
-            return self
-                .validator
-                .validate(root)
-                .err()
-                .iter()
-                .map(violation)
-                .collect();
+            return self.validator.validate(root).err().iter().map(violation).collect();
         }
         let errors = self.validator.iter_errors(root);
-        errors
-            .take(VIOLATIONS_MAX)
-            .map(|error| violation(&error))
-            .collect()
+        errors.take(VIOLATIONS_MAX).map(|error| violation(&error)).collect()
     }
 
     /// The schema as it was written, without the white space around it.
@@ -130,10 +121,7 @@ impl Schema {
 
 impl fmt::Debug for Schema {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Schema")
-            .field("hash", &self.hash)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Schema").field("hash", &self.hash).finish_non_exhaustive()
     }
 }
 
@@ -155,18 +143,12 @@ fn violation(error: &ValidationError<'_>) -> Violation {
         }
         _ => cut(&error.masked()),
     };
-    Violation {
-        pointer: cut(&error.instance_path().as_str()),
-        message: lowercase(message),
-    }
+    Violation { pointer: cut(&error.instance_path().as_str()), message: lowercase(message) }
 }
 
 /// The first 200 characters of what something displays; no more than that is ever written.
 fn cut(shown: &impl fmt::Display) -> String {
-    let mut short = Short {
-        text: String::new(),
-        left: MESSAGE_CHARS_MAX,
-    };
+    let mut short = Short { text: String::new(), left: MESSAGE_CHARS_MAX };
     if write!(short, "{shown}").is_err() {
         short.text.pop();
         short.text.push('…');
@@ -185,11 +167,7 @@ impl fmt::Write for Short {
         let taken = &more[..end.unwrap_or(more.len())];
         self.text.push_str(taken);
         self.left -= taken.chars().count();
-        if end.is_some() {
-            Err(fmt::Error)
-        } else {
-            Ok(())
-        }
+        if end.is_some() { Err(fmt::Error) } else { Ok(()) }
     }
 }
 
@@ -223,10 +201,7 @@ mod tests {
     }
 
     fn pairs(schema: &str, text: &str) -> Vec<(String, String)> {
-        violations(schema, text)
-            .into_iter()
-            .map(|v| (v.pointer, v.message))
-            .collect()
+        violations(schema, text).into_iter().map(|v| (v.pointer, v.message)).collect()
     }
 
     fn pair(pointer: &str, message: &str) -> Vec<(String, String)> {
@@ -235,21 +210,15 @@ mod tests {
 
     #[test]
     fn a_valid_document_has_no_violations() {
-        for text in [
-            r#"{"amount":100}"#,
-            r#"{"amount":9223372036854775807}"#,
-            r#"{"amount":1e2}"#,
-        ] {
+        for text in [r#"{"amount":100}"#, r#"{"amount":9223372036854775807}"#, r#"{"amount":1e2}"#]
+        {
             assert_eq!(violations(DEPOSIT, text), [], "{text}");
         }
     }
 
     #[test]
     fn a_violation_says_where_and_what() {
-        assert_eq!(
-            pairs(DEPOSIT, "{}"),
-            pair("", "\"amount\" is a required property")
-        );
+        assert_eq!(pairs(DEPOSIT, "{}"), pair("", "\"amount\" is a required property"));
         assert_eq!(
             pairs(DEPOSIT, r#"{"amount":0}"#),
             pair("/amount", "value is less than the minimum of 1")
@@ -258,23 +227,13 @@ mod tests {
             pairs(DEPOSIT, r#"{"amount":1.5}"#),
             pair("/amount", "value is not of type \"integer\"")
         );
-        assert_eq!(
-            pairs(DEPOSIT, "[]"),
-            pair("", "value is not of type \"object\"")
-        );
+        assert_eq!(pairs(DEPOSIT, "[]"), pair("", "value is not of type \"object\""));
         assert_eq!(
             pairs(DEPOSIT, r#"{"amount":1,"x":2}"#),
-            pair(
-                "",
-                "additional properties are not allowed ('x' was unexpected)"
-            )
+            pair("", "additional properties are not allowed ('x' was unexpected)")
         );
         assert_eq!(
-            pairs(
-                r#"{"items":{"properties":{"a/b":{"type":"null"}}}}"#,
-                r#"[1,{"a/b":2}]"#
-            )[0]
-            .0,
+            pairs(r#"{"items":{"properties":{"a/b":{"type":"null"}}}}"#, r#"[1,{"a/b":2}]"#)[0].0,
             "/1/a~1b"
         );
     }
@@ -295,15 +254,10 @@ mod tests {
         for schema in schemas {
             let found = violations(schema, &format!("{secret:?}"));
             assert!(!found.is_empty(), "{schema}");
-            assert!(
-                found.iter().all(|v| !v.message.contains("s3cret")),
-                "{found:?}"
-            );
+            assert!(found.iter().all(|v| !v.message.contains("s3cret")), "{found:?}");
         }
-        let name = violations(
-            r#"{"propertyNames":{"pattern":"^a$"}}"#,
-            &format!("{{{secret:?}:1}}"),
-        );
+        let name =
+            violations(r#"{"propertyNames":{"pattern":"^a$"}}"#, &format!("{{{secret:?}:1}}"));
         assert_eq!(name[0].message, "member name: value does not match \"^a$\"");
     }
 
@@ -313,10 +267,8 @@ mod tests {
         let found = violations(DEPOSIT, &format!("{{\"amount\":1,\"{name}\":2}}"));
         assert_eq!(found[0].message.chars().count(), MESSAGE_CHARS_MAX);
         assert!(found[0].message.ends_with('…'));
-        let found = violations(
-            r#"{"additionalProperties":{"type":"null"}}"#,
-            &format!("{{\"{name}\":2}}"),
-        );
+        let found =
+            violations(r#"{"additionalProperties":{"type":"null"}}"#, &format!("{{\"{name}\":2}}"));
         assert_eq!(found[0].pointer.chars().count(), MESSAGE_CHARS_MAX);
     }
 
@@ -335,63 +287,33 @@ mod tests {
             (r#"{"format":"made-up"}"#, "made-up"),
             (r#"{"pattern":"(?=a)b"}"#, "regex"),
             (r#"{"pattern":"(a)\\1"}"#, "regex"),
-            (
-                r#"{"$ref":"https://example.com/schema.json"}"#,
-                "example.com",
-            ),
+            (r#"{"$ref":"https://example.com/schema.json"}"#, "example.com"),
             (r#"{"$ref":"file:///etc/passwd"}"#, "passwd"),
             (r##"{"$ref":"#/$defs/none"}"##, "none"),
             (r#"{"type":"text"}"#, "text"),
         ] {
-            let Err(BadSchema::Refused(message)) = Schema::compile(text) else {
-                panic!("{text}")
-            };
+            let Err(BadSchema::Refused(message)) = Schema::compile(text) else { panic!("{text}") };
             assert!(message.contains(expected), "{message}");
         }
-        assert!(matches!(
-            Schema::compile("{\"type\":}"),
-            Err(BadSchema::Malformed(_))
-        ));
-        assert!(matches!(
-            Schema::compile(r#"{"a":1,"a":1}"#),
-            Err(BadSchema::Malformed(_))
-        ));
+        assert!(matches!(Schema::compile("{\"type\":}"), Err(BadSchema::Malformed(_))));
+        assert!(matches!(Schema::compile(r#"{"a":1,"a":1}"#), Err(BadSchema::Malformed(_))));
         let other = r#"{"$schema":"http://json-schema.org/draft-07/schema#"}"#;
-        assert_eq!(
-            Schema::compile(other).expect_err("another draft"),
-            BadSchema::Draft
-        );
+        assert_eq!(Schema::compile(other).expect_err("another draft"), BadSchema::Draft);
     }
 
     #[test]
     fn formats_are_checked() {
-        assert_eq!(
-            violations(r#"{"format":"date-time"}"#, r#""2024-02-30T00:00:00Z""#).len(),
-            1
-        );
-        assert_eq!(
-            violations(r#"{"format":"date-time"}"#, r#""2024-02-29T00:00:00Z""#).len(),
-            0
-        );
+        assert_eq!(violations(r#"{"format":"date-time"}"#, r#""2024-02-30T00:00:00Z""#).len(), 1);
+        assert_eq!(violations(r#"{"format":"date-time"}"#, r#""2024-02-29T00:00:00Z""#).len(), 0);
     }
 
     #[test]
     fn elements_are_distinct_by_value() {
         let schema = r#"{"uniqueItems":true}"#;
-        for text in [
-            "[]",
-            r#"["b","a"]"#,
-            r#"["1",1]"#,
-            "[[1],[2]]",
-            r#"["a","B","b"]"#,
-        ] {
+        for text in ["[]", r#"["b","a"]"#, r#"["1",1]"#, "[[1],[2]]", r#"["a","B","b"]"#] {
             assert_eq!(violations(schema, text), [], "{text}");
         }
-        for text in [
-            r#"["a","b","\u0061"]"#,
-            "[1,1.0]",
-            r#"[{"a":1,"b":2},{"b":2,"a":1}]"#,
-        ] {
+        for text in [r#"["a","b","\u0061"]"#, "[1,1.0]", r#"[{"a":1,"b":2},{"b":2,"a":1}]"#] {
             assert_eq!(violations(schema, text).len(), 1, "{text}");
         }
     }
@@ -416,10 +338,7 @@ mod tests {
     fn references_within_a_schema_may_recurse() {
         let list = r##"{"type":"object","properties":{"next":{"$ref":"#"}},"additionalProperties":false}"##;
         assert_eq!(violations(list, r#"{"next":{"next":{}}}"#), []);
-        assert_eq!(
-            violations(list, r#"{"next":{"next":{"x":1}}}"#)[0].pointer,
-            "/next/next"
-        );
+        assert_eq!(violations(list, r#"{"next":{"next":{"x":1}}}"#)[0].pointer, "/next/next");
     }
 
     #[test]
@@ -429,10 +348,7 @@ mod tests {
             hash(r#"{"type":"object","minProperties":1}"#),
             hash(" {\"minProperties\": 1.0,\n\"t\\u0079pe\":\"object\"}")
         );
-        assert_ne!(
-            hash(r#"{"minProperties":1}"#),
-            hash(r#"{"minProperties":2}"#)
-        );
+        assert_ne!(hash(r#"{"minProperties":1}"#), hash(r#"{"minProperties":2}"#));
         let schema = Schema::compile(&format!("\n{DEPOSIT} ")).expect("a schema");
         assert_eq!(schema.text(), DEPOSIT);
         assert_eq!(schema.json().as_str(), DEPOSIT);

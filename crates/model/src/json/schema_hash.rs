@@ -34,9 +34,7 @@ impl SchemaHash {
 
 impl fmt::Display for SchemaHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
@@ -104,33 +102,20 @@ mod tests {
         let whole = blake3::hash(b"{}").to_hex();
         assert_eq!(hash.to_string(), whole[..32]);
         assert_eq!(whole[..32].parse(), Ok(hash));
-        for text in [
-            "",
-            &whole[..31],
-            &whole[..33],
-            &whole[..32].to_uppercase(),
-            "éééééééééééééééé",
-        ] {
+        for text in
+            ["", &whole[..31], &whole[..33], &whole[..32].to_uppercase(), "éééééééééééééééé"]
+        {
             assert_eq!(text.parse::<SchemaHash>(), Err(BadSchemaHash), "{text}");
         }
         let text = serde_json::to_string(&hash).expect("a string");
         assert_eq!(text, format!("\"{hash}\""));
-        assert_eq!(
-            serde_json::from_str::<SchemaHash>(&text).expect("a hash"),
-            hash
-        );
+        assert_eq!(serde_json::from_str::<SchemaHash>(&text).expect("a hash"), hash);
         let bytes = postcard::to_allocvec(&hash).expect("bytes");
         assert_eq!(bytes.len(), 16);
-        assert_eq!(
-            postcard::from_bytes::<SchemaHash>(&bytes).expect("a hash"),
-            hash
-        );
+        assert_eq!(postcard::from_bytes::<SchemaHash>(&bytes).expect("a hash"), hash);
         let written_oddly =
             text.replacen(&text[1..2], &format!("\\u{:04x}", text.as_bytes()[1]), 1);
-        assert_eq!(
-            serde_json::from_str::<SchemaHash>(&written_oddly).expect("a hash"),
-            hash
-        );
+        assert_eq!(serde_json::from_str::<SchemaHash>(&written_oddly).expect("a hash"), hash);
         assert!(serde_json::from_str::<SchemaHash>("\"0\"").is_err());
     }
 }

@@ -53,10 +53,7 @@ impl<'a> Document<'a> {
     /// The outermost value.
     #[must_use]
     pub fn root(&self) -> Node<'_> {
-        Node {
-            tape: &self.tape,
-            at: 0,
-        }
+        Node { tape: &self.tape, at: 0 }
     }
 
     /// How many values and member names the document has.
@@ -106,14 +103,12 @@ impl<'t> Node<'t> {
             Entry::Integer(value) => Kind::Integer(*value),
             Entry::Float(value) => Kind::Float(*value),
             Entry::String(value) => Kind::String(value),
-            Entry::Array { count, .. } => Kind::Array(Elements {
-                next: self.inner(),
-                left: *count,
-            }),
-            Entry::Object { count, .. } => Kind::Object(Members {
-                next: self.inner(),
-                left: *count,
-            }),
+            Entry::Array { count, .. } => {
+                Kind::Array(Elements { next: self.inner(), left: *count })
+            }
+            Entry::Object { count, .. } => {
+                Kind::Object(Members { next: self.inner(), left: *count })
+            }
         }
     }
 
@@ -122,9 +117,9 @@ impl<'t> Node<'t> {
     #[must_use]
     pub fn get(self, name: &str) -> Option<Node<'t>> {
         match self.kind() {
-            Kind::Object(mut members) => members
-                .find(|member| member.0 == name)
-                .map(|(_, node)| node),
+            Kind::Object(mut members) => {
+                members.find(|member| member.0 == name).map(|(_, node)| node)
+            }
             _ => None,
         }
     }
@@ -140,18 +135,12 @@ impl<'t> Node<'t> {
 
     /// The place directly behind this entry: what a container holds, or the value of a name.
     fn inner(self) -> Self {
-        Self {
-            at: self.at + 1,
-            ..self
-        }
+        Self { at: self.at + 1, ..self }
     }
 
     /// The place behind this value and all that it holds.
     fn behind(self) -> Self {
-        Self {
-            at: end(self.tape, self.at),
-            ..self
-        }
+        Self { at: end(self.tape, self.at), ..self }
     }
 }
 

@@ -61,11 +61,7 @@ impl TryFrom<String> for Json {
 
     fn try_from(text: String) -> Result<Self, serde_json::Error> {
         let value = serde_json::from_str::<&RawValue>(&text)?.get();
-        Ok(if value.len() == text.len() {
-            Self(text.into())
-        } else {
-            Self(value.into())
-        })
+        Ok(if value.len() == text.len() { Self(text.into()) } else { Self(value.into()) })
     }
 }
 
@@ -133,27 +129,17 @@ mod tests {
 
     fn carrier() -> Carrier {
         let json = |text: &str| Json::try_from(text.to_owned()).expect(text);
-        Carrier {
-            before: 7,
-            data: json(ODD),
-            more: vec![json("null"), json(ODD), json("\"x\"")],
-        }
+        Carrier { before: 7, data: json(ODD), more: vec![json("null"), json(ODD), json("\"x\"")] }
     }
 
     #[test]
     fn bytes_survive_json() {
         let text = serde_json::to_string(&carrier()).expect("json");
-        assert_eq!(
-            text,
-            format!("{{\"before\":7,\"data\":{ODD},\"more\":[null,{ODD},\"x\"]}}")
-        );
+        assert_eq!(text, format!("{{\"before\":7,\"data\":{ODD},\"more\":[null,{ODD},\"x\"]}}"));
         let back: Carrier = serde_json::from_str(&text).expect("a carrier");
         assert_eq!(back, carrier());
         assert_eq!(back.data.as_str(), ODD);
-        assert_eq!(
-            serde_json::from_slice::<Carrier>(text.as_bytes()).expect("a carrier"),
-            back
-        );
+        assert_eq!(serde_json::from_slice::<Carrier>(text.as_bytes()).expect("a carrier"), back);
         assert_eq!(
             serde_json::from_reader::<_, Carrier>(text.as_bytes()).expect("a carrier"),
             back
@@ -182,10 +168,7 @@ mod tests {
     fn values_go_in_and_out() {
         let json = Json::of(&vec![Some(1), None]).expect("json");
         assert_eq!(json.as_str(), "[1,null]");
-        assert_eq!(
-            json.decode::<Vec<Option<i64>>>().expect("a list"),
-            [Some(1), None]
-        );
+        assert_eq!(json.decode::<Vec<Option<i64>>>().expect("a list"), [Some(1), None]);
         assert!(json.decode::<String>().is_err());
         assert!(Json::of(&std::collections::BTreeMap::from([(vec![1], 1)])).is_err());
     }

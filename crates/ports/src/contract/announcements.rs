@@ -17,12 +17,7 @@ fn announced(command: &str, number: u32) -> Announced {
 }
 
 async fn known(announcements: &dyn Announcements) -> BTreeSet<Announced> {
-    announcements
-        .known()
-        .await
-        .expect("reads")
-        .into_iter()
-        .collect()
+    announcements.known().await.expect("reads").into_iter().collect()
 }
 
 /// Promise 1: all that was ever announced is known, and stays known after an abrupt end and after
@@ -31,33 +26,16 @@ pub async fn what_was_announced_is_known_for_good<W: Announcing>() {
     let world = W::fresh(Setup::DEFAULT).await;
     let announcements = world.announcements().await;
     assert_eq!(known(&*announcements).await, BTreeSet::new());
-    announcements
-        .announce(vec![])
-        .await
-        .expect("announces nothing");
+    announcements.announce(vec![]).await.expect("announces nothing");
     let first = [announced("open", 1), announced("deposit", 2)];
-    announcements
-        .announce(first.to_vec())
-        .await
-        .expect("announces");
+    announcements.announce(first.to_vec()).await.expect("announces");
     assert_eq!(known(&*announcements).await, BTreeSet::from(first.clone()));
     drop(announcements);
     let world = world.restart(Setup::DEFAULT).await;
     let announcements = world.announcements().await;
-    assert_eq!(
-        known(&*announcements).await,
-        BTreeSet::from(first.clone()),
-        "one was forgotten"
-    );
-    let second = [
-        announced("deposit", 2),
-        announced("deposit", 3),
-        announced("open-account", 1),
-    ];
-    announcements
-        .announce(second.to_vec())
-        .await
-        .expect("announces");
+    assert_eq!(known(&*announcements).await, BTreeSet::from(first.clone()), "one was forgotten");
+    let second = [announced("deposit", 2), announced("deposit", 3), announced("open-account", 1)];
+    announcements.announce(second.to_vec()).await.expect("announces");
     let all: BTreeSet<Announced> = first.into_iter().chain(second).collect();
     assert_eq!(known(&*announcements).await, all, "one was forgotten");
 }
@@ -70,23 +48,13 @@ pub async fn announcements_at_once_are_all_known<W: Announcing>() {
         let announcements = world.announcements().await;
         running.spawn(async move {
             let own = vec![announced("open", 0), announced("deposit", number)];
-            announcements
-                .announce(own.clone())
-                .await
-                .expect("announces");
+            announcements.announce(own.clone()).await.expect("announces");
             let known = known(&*announcements).await;
-            assert!(
-                own.iter().all(|one| known.contains(one)),
-                "an announcement is not known"
-            );
+            assert!(own.iter().all(|one| known.contains(one)), "an announcement is not known");
         });
     }
     running.join_all().await;
     let mut expected: BTreeSet<Announced> = (0..8).map(|nth| announced("deposit", nth)).collect();
     expected.insert(announced("open", 0));
-    assert_eq!(
-        known(&*world.announcements().await).await,
-        expected,
-        "one was forgotten"
-    );
+    assert_eq!(known(&*world.announcements().await).await, expected, "one was forgotten");
 }

@@ -20,16 +20,9 @@ const MORE_THAN_ANY_STORE_TAKES_BYTES: usize = 20 << 20;
 
 /// The aggregate as the store has it, without any snapshot.
 async fn stored(commits: &dyn Commits, aggregate: &AggregateKey) -> Stored {
-    let load = Load {
-        aggregate: aggregate.clone(),
-        fold_version: 1,
-    };
+    let load = Load { aggregate: aggregate.clone(), fold_version: 1 };
     let mut loaded = commits.load(&[load]).await.expect("loads");
-    assert_eq!(
-        loaded.len(),
-        1,
-        "load gives one aggregate for each asked for"
-    );
+    assert_eq!(loaded.len(), 1, "load gives one aggregate for each asked for");
     loaded.remove(0)
 }
 
@@ -69,11 +62,7 @@ pub async fn what_was_reported_as_stored_survives_a_restart<W: Stores>() {
     drop(commits);
     let world = world.restart(Setup::DEFAULT).await;
     let commits = world.commits().await;
-    assert_eq!(
-        tail(&*commits, line.aggregate()).await,
-        written,
-        "stored commits were lost"
-    );
+    assert_eq!(tail(&*commits, line.aggregate()).await, written, "stored commits were lost");
     assert_repeat(&commits.insert(&written[..1]).await, 0);
 }
 
@@ -91,11 +80,7 @@ pub async fn a_stored_commit_never_changes<W: Stores>() {
     other.request = request("other");
     other.revision = 1;
     assert_conflict(&commits.insert(&[Arc::new(other)]).await, 0);
-    assert_eq!(
-        tail(&*commits, line.aggregate()).await,
-        [first],
-        "a stored commit has changed"
-    );
+    assert_eq!(tail(&*commits, line.aggregate()).await, [first], "a stored commit has changed");
 }
 
 /// Promise 1: an insert of nothing stores nothing and succeeds.
@@ -133,11 +118,7 @@ pub async fn an_insert_ends_at_a_repeat<W: Stores>() {
     let insert = [second.clone(), repeat, line.success(1), behind.success(1)];
     assert_repeat(&commits.insert(&insert).await, 1);
     let before = tail(&*commits, line.aggregate()).await;
-    assert_eq!(
-        before,
-        [first, second],
-        "exactly the commits before the repeat are stored"
-    );
+    assert_eq!(before, [first, second], "exactly the commits before the repeat are stored");
     let none = tail(&*commits, behind.aggregate()).await;
     assert_eq!(none, [], "a commit behind a repeat was stored");
 }
@@ -152,12 +133,7 @@ pub async fn an_insert_ends_at_a_conflict<W: Stores>() {
     assert_all(&commits.insert(slice::from_ref(&first)).await, 1);
     let conflict = zombie.success_of(&request("zombie"), 1);
     let stored_before = before.success(1);
-    let insert = [
-        stored_before.clone(),
-        conflict,
-        zombie.success(1),
-        behind.success(1),
-    ];
+    let insert = [stored_before.clone(), conflict, zombie.success(1), behind.success(1)];
     assert_conflict(&commits.insert(&insert).await, 1);
     let contested = tail(&*commits, line.aggregate()).await;
     assert_eq!(contested, [first], "a commit behind a conflict was stored");
@@ -190,10 +166,7 @@ pub async fn an_insert_ends_at_a_commit_that_cannot_be_stored<W: Stores>() {
     let (mut line, mut behind) = (Line::of("a"), Line::of("b"));
     let first = line.success(1);
     let mut huge = Commit::clone(&line.success(1));
-    huge.events[0].data = json(&format!(
-        "\"{}\"",
-        "x".repeat(MORE_THAN_ANY_STORE_TAKES_BYTES)
-    ));
+    huge.events[0].data = json(&format!("\"{}\"", "x".repeat(MORE_THAN_ANY_STORE_TAKES_BYTES)));
     let insert = [first.clone(), Arc::new(huge), behind.success(1)];
     let inserted = commits.insert(&insert).await;
     assert_eq!(inserted.stored, 1, "the commits before are stored");
@@ -204,11 +177,7 @@ pub async fn an_insert_ends_at_a_commit_that_cannot_be_stored<W: Stores>() {
     );
     assert_eq!(tail(&*commits, line.aggregate()).await, [first]);
     let none = tail(&*commits, behind.aggregate()).await;
-    assert_eq!(
-        none,
-        [],
-        "a commit behind one that cannot be stored was stored"
-    );
+    assert_eq!(none, [], "a commit behind one that cannot be stored was stored");
 }
 
 /// Promise 3: a commit under a stored (aggregate, request id) is a repeat, whatever else it says.
@@ -217,10 +186,7 @@ pub async fn a_second_commit_of_a_request_is_a_repeat<W: Stores>() {
     let commits = world.commits().await;
     let mut line = Line::of("a");
     let (success, refusal) = (line.success(1), line.refusal());
-    assert_all(
-        &commits.insert(&[success.clone(), refusal.clone()]).await,
-        2,
-    );
+    assert_all(&commits.insert(&[success.clone(), refusal.clone()]).await, 2);
     for stored in [&success, &refusal] {
         let another = line.clone().success_of(&stored.request, 3);
         assert_repeat(&commits.insert(&[another]).await, 0);
@@ -260,22 +226,7 @@ pub async fn a_request_id_counts_per_aggregate<W: Stores>() {
     // One id is the beginning of the other, so that keys put together carelessly would meet.
     let (mut one, mut other) = (Line::of("a"), Line::of("a:r1"));
     let id = request("r1");
-    assert_all(
-        &commits
-            .insert(&[one.success_of(&id, 1), other.success_of(&id, 1)])
-            .await,
-        2,
-    );
-    assert_all(
-        &commits
-            .insert(&[one.success_of(&request("r1:r1"), 1)])
-            .await,
-        1,
-    );
-    assert_all(
-        &commits
-            .insert(&[other.success_of(&request("r1:r1"), 1)])
-            .await,
-        1,
-    );
+    assert_all(&commits.insert(&[one.success_of(&id, 1), other.success_of(&id, 1)]).await, 2);
+    assert_all(&commits.insert(&[one.success_of(&request("r1:r1"), 1)]).await, 1);
+    assert_all(&commits.insert(&[other.success_of(&request("r1:r1"), 1)]).await, 1);
 }

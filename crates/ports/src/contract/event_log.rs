@@ -42,10 +42,7 @@ impl Follower {
     /// The next so many events over all partitions, with their places, as they stand there.
     async fn read<W: Logs>(&self, count: usize) -> Vec<(Position, Published)> {
         let records = read_over_all::<W, _>(&self.lanes, count).await;
-        records
-            .iter()
-            .map(|record| (record.position, whole(record).clone()))
-            .collect()
+        records.iter().map(|record| (record.position, whole(record).clone())).collect()
     }
 
     /// Fails when there is anything more to read.
@@ -60,13 +57,8 @@ fn by_aggregate(read: Vec<(Position, Published)>) -> BTreeMap<AggregateKey, Vec<
     let mut partitions: BTreeMap<AggregateKey, u32> = BTreeMap::new();
     let mut all: BTreeMap<AggregateKey, Vec<Published>> = BTreeMap::new();
     for (position, event) in read {
-        let home = *partitions
-            .entry(event.aggregate.clone())
-            .or_insert(position.partition);
-        assert_eq!(
-            position.partition, home,
-            "events of one aggregate stand in two partitions"
-        );
+        let home = *partitions.entry(event.aggregate.clone()).or_insert(position.partition);
+        assert_eq!(position.partition, home, "events of one aggregate stand in two partitions");
         all.entry(event.aggregate.clone()).or_default().push(event);
     }
     all
@@ -77,12 +69,7 @@ pub async fn published_events_survive_a_restart<W: Logs>() {
     let world = W::fresh(Setup::DEFAULT).await;
     let mut line = Line::of("a");
     let commits = [line.success(2), line.success(1)];
-    world
-        .event_log()
-        .await
-        .publish(&commits)
-        .await
-        .expect("publishes");
+    world.event_log().await.publish(&commits).await.expect("publishes");
     let world = world.restart(Setup::DEFAULT).await;
     let follower = follow(&world, "view-a").await;
     let read = follower.read::<W>(3).await;
@@ -98,12 +85,7 @@ pub async fn a_large_call_is_published_whole<W: Logs>() {
         let mut line = Line::of(&format!("a{nth}"));
         commits.extend([line.success(3), line.success(2)]);
     }
-    world
-        .event_log()
-        .await
-        .publish(&commits)
-        .await
-        .expect("publishes");
+    world.event_log().await.publish(&commits).await.expect("publishes");
     let follower = follow(&world, "view-a").await;
     let read = by_aggregate(follower.read::<W>(500).await);
     for (aggregate, read) in read {
@@ -124,12 +106,7 @@ pub async fn events_of_one_aggregate_stand_in_order<W: Logs>() {
         for line in &mut lines {
             commits.extend([line.success(call % 3), line.success(1)]);
         }
-        world
-            .event_log()
-            .await
-            .publish(&commits)
-            .await
-            .expect("publishes");
+        world.event_log().await.publish(&commits).await.expect("publishes");
         written.extend(commits);
     }
     let all = events(&written);
@@ -137,15 +114,8 @@ pub async fn events_of_one_aggregate_stand_in_order<W: Logs>() {
     let read = by_aggregate(follower.read::<W>(all.len()).await);
     assert_eq!(read.len(), lines.len());
     for (aggregate, read) in read {
-        let own: Vec<_> = all
-            .iter()
-            .filter(|one| one.aggregate == aggregate)
-            .cloned()
-            .collect();
-        assert_eq!(
-            read, own,
-            "events of {aggregate} are not in the order given"
-        );
+        let own: Vec<_> = all.iter().filter(|one| one.aggregate == aggregate).cloned().collect();
+        assert_eq!(read, own, "events of {aggregate} are not in the order given");
     }
 }
 
@@ -168,11 +138,7 @@ pub async fn order_holds_beside_other_publishers<W: Logs>() {
     running.join_all().await;
     for (aggregate, read) in read {
         let sequences: Vec<u64> = read.iter().map(|one| one.event.sequence).collect();
-        assert_eq!(
-            sequences,
-            (1..=30).collect::<Vec<_>>(),
-            "events of {aggregate}"
-        );
+        assert_eq!(sequences, (1..=30).collect::<Vec<_>>(), "events of {aggregate}");
     }
 }
 
@@ -183,12 +149,8 @@ pub async fn publishing_again_appends_again<W: Logs>() {
     let log = world.event_log().await;
     let mut line = Line::of("a");
     let (first, second) = (line.success(2), line.success(1));
-    log.publish(slice::from_ref(&first))
-        .await
-        .expect("publishes");
-    log.publish(&[first.clone(), second.clone()])
-        .await
-        .expect("publishes again");
+    log.publish(slice::from_ref(&first)).await.expect("publishes");
+    log.publish(&[first.clone(), second.clone()]).await.expect("publishes again");
     let follower = follow(&world, "view-a").await;
     let read = follower.read::<W>(5).await;
     let read: Vec<Published> = read.into_iter().map(|(_, event)| event).collect();
@@ -201,12 +163,7 @@ pub async fn every_group_reads_events_as_they_were<W: Logs>() {
     let world = W::fresh(Setup::DEFAULT).await;
     let mut line = Line::of("A-1:b.c~d_e");
     let commits = [line.success_of(&request("~:x"), 3), line.success(1)];
-    world
-        .event_log()
-        .await
-        .publish(&commits)
-        .await
-        .expect("publishes");
+    world.event_log().await.publish(&commits).await.expect("publishes");
     for group in ["view-a", "view-a-b", "view-b"] {
         let follower = follow(&world, group).await;
         let read = follower.read::<W>(4).await;
@@ -221,15 +178,8 @@ pub async fn commits_without_events_are_passed_over<W: Logs>() {
     let log = world.event_log().await;
     let mut line = Line::of("a");
     log.publish(&[]).await.expect("publishes nothing");
-    log.publish(&[line.refusal(), line.success(0)])
-        .await
-        .expect("publishes nothing");
-    let commits = [
-        line.success(1),
-        line.refusal(),
-        line.success(1),
-        line.refusal(),
-    ];
+    log.publish(&[line.refusal(), line.success(0)]).await.expect("publishes nothing");
+    let commits = [line.success(1), line.refusal(), line.success(1), line.refusal()];
     log.publish(&commits).await.expect("publishes");
     let follower = follow(&world, "view-a").await;
     let read = follower.read::<W>(2).await;

@@ -43,6 +43,7 @@ macro_rules! contract {
     (crash_marks, $world:ty) => {
         $crate::contract!(@ crash_marks, $world, [
             beginnings_at_one_progress_add_up beginnings_elsewhere_do_not_count
+            a_mark_that_remains_counts_as_a_beginning
             marks_of_a_record_survive_a_restart a_removed_mark_is_forgotten
             marks_of_other_records_do_not_add_up
         ]);
@@ -162,12 +163,7 @@ mod tests {
             include_str!("../announcements.rs"),
             &[include_str!("announcements.rs")],
         ),
-        (
-            "command_log",
-            "CommandLog",
-            include_str!("../log.rs"),
-            &[include_str!("command_log.rs")],
-        ),
+        ("command_log", "CommandLog", include_str!("../log.rs"), &[include_str!("command_log.rs")]),
         (
             "commits",
             "Commits",
@@ -190,12 +186,7 @@ mod tests {
             include_str!("../dead_letters.rs"),
             &[include_str!("dead_letters.rs")],
         ),
-        (
-            "event_log",
-            "EventLog",
-            include_str!("../log.rs"),
-            &[include_str!("event_log.rs")],
-        ),
+        ("event_log", "EventLog", include_str!("../log.rs"), &[include_str!("event_log.rs")]),
         (
             "feed",
             "Feed",
@@ -207,24 +198,9 @@ mod tests {
                 include_str!("feed/flowing.rs"),
             ],
         ),
-        (
-            "outcomes",
-            "Outcomes",
-            include_str!("../outcomes.rs"),
-            &[include_str!("outcomes.rs")],
-        ),
-        (
-            "replies",
-            "ReplySender",
-            include_str!("../replies.rs"),
-            &[include_str!("replies.rs")],
-        ),
-        (
-            "replies",
-            "Replies",
-            include_str!("../replies.rs"),
-            &[include_str!("replies.rs")],
-        ),
+        ("outcomes", "Outcomes", include_str!("../outcomes.rs"), &[include_str!("outcomes.rs")]),
+        ("replies", "ReplySender", include_str!("../replies.rs"), &[include_str!("replies.rs")]),
+        ("replies", "Replies", include_str!("../replies.rs"), &[include_str!("replies.rs")]),
         (
             "snapshots",
             "Snapshots",
@@ -244,31 +220,18 @@ mod tests {
     /// The names in the macro's arm of a port.
     fn listed(port: &str) -> BTreeSet<String> {
         let head = format!("    ({port}, $world:ty) => {{");
-        let arm = LISTS
-            .split_once(&head)
-            .expect("an arm")
-            .1
-            .split_once("]);")
-            .expect("its end")
-            .0;
+        let arm = LISTS.split_once(&head).expect("an arm").1.split_once("]);").expect("its end").0;
         let names = arm.split_once('[').expect("a list").1;
         let is_name = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-        names
-            .split_whitespace()
-            .filter(is_name)
-            .map(str::to_owned)
-            .collect()
+        names.split_whitespace().filter(is_name).map(str::to_owned).collect()
     }
 
     #[test]
     fn the_macro_lists_every_test_of_every_suite() {
         for (port, _, _, suite) in PORTS {
-            let tests = suite
-                .iter()
-                .flat_map(|file| file.split("\npub async fn ").skip(1));
-            let tests: BTreeSet<String> = tests
-                .map(|test| test.split('<').next().unwrap_or("").to_owned())
-                .collect();
+            let tests = suite.iter().flat_map(|file| file.split("\npub async fn ").skip(1));
+            let tests: BTreeSet<String> =
+                tests.map(|test| test.split('<').next().unwrap_or("").to_owned()).collect();
             assert_eq!(listed(port), tests, "{port}");
         }
     }
@@ -276,10 +239,7 @@ mod tests {
     #[test]
     fn every_promise_has_a_test() {
         for (port, name, source, suite) in PORTS {
-            let before = source
-                .split_once(&format!("pub trait {name}"))
-                .expect("a trait")
-                .0;
+            let before = source.split_once(&format!("pub trait {name}")).expect("a trait").0;
             let contract = before.rsplit_once("# Contract").expect("a contract").1;
             let promises = contract.lines().filter_map(|line| {
                 let number = line.trim_start().strip_prefix("/// ")?.split_once(". ")?.0;

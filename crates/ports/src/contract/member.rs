@@ -52,12 +52,7 @@ impl Topic for Requests {
     }
 
     async fn partitions<W: Logs>(world: &W) -> u32 {
-        let ends = world
-            .command_log()
-            .await
-            .ends()
-            .await
-            .expect("reads the ends");
+        let ends = world.command_log().await.ends().await.expect("reads the ends");
         u32::try_from(ends.len()).expect("not that many")
     }
 
@@ -85,12 +80,7 @@ impl Topic for Events {
 
     async fn append<W: Logs>(world: &W, about: &AggregateKey, number: u64) {
         let commit = Line::of(about.id()).success_of(&request(&number.to_string()), 1);
-        world
-            .event_log()
-            .await
-            .publish(&[commit])
-            .await
-            .expect("publishes");
+        world.event_log().await.publish(&[commit]).await.expect("publishes");
     }
 
     fn number(content: &Published) -> (AggregateKey, u64) {
@@ -123,9 +113,7 @@ pub(crate) type AnyLane<R> = Arc<dyn Lane<R>>;
 
 /// The next lane that the member is given.
 pub(crate) async fn lane<W: World, R>(feed: &mut Box<dyn Feed<R>>) -> AnyLane<R> {
-    let lane = within::<W, _>("a lane", feed.lane())
-        .await
-        .expect("gives a lane");
+    let lane = within::<W, _>("a lane", feed.lane()).await.expect("gives a lane");
     Arc::from(lane.expect("the member has not left"))
 }
 
@@ -146,10 +134,7 @@ pub(crate) async fn lanes<W: World, R>(
 /// A member that has every partition, and its lanes.
 pub(crate) async fn sole_member<W: Logs, T: Topic>(
     world: &W,
-) -> (
-    Box<dyn Feed<T::Content>>,
-    BTreeMap<u32, AnyLane<T::Content>>,
-) {
+) -> (Box<dyn Feed<T::Content>>, BTreeMap<u32, AnyLane<T::Content>>) {
     let mut feed = T::join(world).await;
     let count = T::partitions(world).await as usize;
     let lanes = lanes::<W, _>(&mut feed, count).await;
@@ -161,19 +146,11 @@ pub(crate) async fn read<W: World, R>(lane: &AnyLane<R>, count: usize) -> Vec<Re
     let mut records = Vec::new();
     while records.len() < count {
         let left = count - records.len();
-        let input = within::<W, _>("records", lane.next(left, ALL))
-            .await
-            .expect("reads");
+        let input = within::<W, _>("records", lane.next(left, ALL)).await.expect("reads");
         match input {
             Input::Records(more) => {
-                assert!(
-                    !more.is_empty(),
-                    "a lane gave no records instead of waiting"
-                );
-                assert!(
-                    more.len() <= left,
-                    "a lane gave more records than asked for"
-                );
+                assert!(!more.is_empty(), "a lane gave no records instead of waiting");
+                assert!(more.len() <= left, "a lane gave more records than asked for");
                 records.extend(more);
             }
             Input::Revoked => panic!("the lane was revoked without need"),
@@ -212,10 +189,7 @@ pub(crate) async fn read_revoked<W: World, R>(lane: &AnyLane<R>) {
     let reading =
         async { while let Input::Records(_) = lane.next(ALL, ALL).await.expect("reads") {} };
     within::<W, _>("a lane to be revoked", reading).await;
-    assert!(
-        lane.is_revoked(),
-        "the lane read Revoked, and says that it is not"
-    );
+    assert!(lane.is_revoked(), "the lane read Revoked, and says that it is not");
 }
 
 /// What a record says, when all of it can be read.

@@ -11,19 +11,9 @@ pub async fn what_was_reported_is_found_at_once<W: Stores>() {
     let world = W::fresh(Setup::DEFAULT).await;
     let mut line = Line::of("a");
     for nth in 0..30 {
-        let commit = if nth % 3 == 0 {
-            line.refusal()
-        } else {
-            line.success(1)
-        };
+        let commit = if nth % 3 == 0 { line.refusal() } else { line.success(1) };
         let (commits, outcomes) = (world.commits().await, world.outcomes().await);
-        assert!(
-            commits
-                .insert(slice::from_ref(&commit))
-                .await
-                .stop
-                .is_none()
-        );
+        assert!(commits.insert(slice::from_ref(&commit)).await.stop.is_none());
         let id = (commit.aggregate.clone(), commit.request.clone());
         let found = outcomes.find(&[id]).await.expect("finds");
         assert_eq!(found, [Some(commit)], "a reported commit was not found");
@@ -35,10 +25,7 @@ pub async fn ids_count_per_aggregate<W: Stores>() {
     let world = W::fresh(Setup::DEFAULT).await;
     let (mut one, mut other) = (Line::of("a"), Line::of("a:r1"));
     let id = request("r1");
-    let written = [
-        one.success_of(&id, 1),
-        other.success_of(&request("r1:r1"), 1),
-    ];
+    let written = [one.success_of(&id, 1), other.success_of(&request("r1:r1"), 1)];
     assert!(world.commits().await.insert(&written).await.stop.is_none());
     let asked = [
         (aggregate("a"), request("r1:r1")),

@@ -37,9 +37,7 @@ impl Inbox {
     async fn replies<W: Channels>(&self, count: usize) -> Vec<Reply> {
         let mut arrived = self.0.subscribe();
         let enough = arrived.wait_for(|arrived| arrived.replies.len() >= count);
-        let arrived = within::<W, _>(&format!("{count} replies"), enough)
-            .await
-            .expect("open");
+        let arrived = within::<W, _>(&format!("{count} replies"), enough).await.expect("open");
         arrived.replies.clone()
     }
 }
@@ -52,21 +50,13 @@ struct Process {
 
 async fn process<W: Channels>(world: &W) -> Process {
     let inbox = Arc::new(Inbox::default());
-    let channel = world
-        .replies()
-        .await
-        .subscribe(inbox.clone())
-        .await
-        .expect("subscribes");
+    let channel = world.replies().await.subscribe(inbox.clone()).await.expect("subscribes");
     Process { channel, inbox }
 }
 
 fn to(channel: &Arc<str>, nonce: u64) -> Reply {
     Reply {
-        to: ReplyAddress {
-            channel: channel.clone(),
-            nonce,
-        },
+        to: ReplyAddress { channel: channel.clone(), nonce },
         aggregate: aggregate("a"),
         request: request("r1"),
         answer: Answer::LookUp,
@@ -91,16 +81,12 @@ pub async fn sending_never_waits<W: Channels>() {
     let sending = tokio::task::spawn_blocking(move || {
         for round in 0..200 {
             let channels = [&one.channel, &gone, &nobody];
-            let many = (0..100)
-                .flat_map(|_| channels)
-                .map(|channel| to(channel, round));
+            let many = (0..100).flat_map(|_| channels).map(|channel| to(channel, round));
             sender.send(many.collect());
         }
         sender.send(vec![]);
     });
-    within::<W, _>("sending without anyone to receive", sending)
-        .await
-        .expect("sends");
+    within::<W, _>("sending without anyone to receive", sending).await.expect("sends");
 }
 
 /// Promise 2: a reply arrives at the process whose channel it names and at no other; one to a
@@ -118,26 +104,11 @@ pub async fn a_reply_reaches_only_the_process_it_names<W: Channels>() {
         replies.push(to(&other.channel, 100 + nonce));
         sender.send(replies);
     }
-    let (own, others) = (
-        one.inbox.replies::<W>(50).await,
-        other.inbox.replies::<W>(50).await,
-    );
-    assert_eq!(
-        nonces(&own).into_iter().collect::<BTreeSet<_>>(),
-        (0..50).collect()
-    );
-    assert_eq!(
-        nonces(&others).into_iter().collect::<BTreeSet<_>>(),
-        (100..150).collect()
-    );
-    let more = async {
-        one.inbox
-            .0
-            .subscribe()
-            .wait_for(|all| all.replies.len() > 50)
-            .await
-            .is_ok()
-    };
+    let (own, others) = (one.inbox.replies::<W>(50).await, other.inbox.replies::<W>(50).await);
+    assert_eq!(nonces(&own).into_iter().collect::<BTreeSet<_>>(), (0..50).collect());
+    assert_eq!(nonces(&others).into_iter().collect::<BTreeSet<_>>(), (100..150).collect());
+    let more =
+        async { one.inbox.0.subscribe().wait_for(|all| all.replies.len() > 50).await.is_ok() };
     never::<W, _>("a reply to another process arrived", more).await;
 }
 
@@ -150,10 +121,7 @@ pub async fn a_reply_arrives_as_it_was_sent<W: Channels>() {
     let mut sent: Vec<Reply> = commits
         .iter()
         .map(|commit| Reply {
-            to: ReplyAddress {
-                channel: process.channel.clone(),
-                nonce: u64::MAX,
-            },
+            to: ReplyAddress { channel: process.channel.clone(), nonce: u64::MAX },
             aggregate: commit.aggregate.clone(),
             request: commit.request.clone(),
             answer: Answer::Commit(commit.clone()),
@@ -194,11 +162,7 @@ pub async fn a_channel_ends_with_its_sink<W: Channels>() {
     })
     .await;
     sender.send(vec![to(&channel, 2), to(&other.channel, 3)]);
-    assert_eq!(
-        nonces(&other.inbox.replies::<W>(1).await),
-        [3],
-        "the other channel suffered"
-    );
+    assert_eq!(nonces(&other.inbox.replies::<W>(1).await), [3], "the other channel suffered");
 }
 
 /// Promise 5: no two subscriptions have the same channel, at once, in turn or after a restart.
@@ -208,10 +172,7 @@ pub async fn no_channel_is_given_twice<W: Channels>() {
     for _ in 0..30 {
         let replies = world.replies().await;
         running.spawn(async move {
-            replies
-                .subscribe(Arc::new(Inbox::default()))
-                .await
-                .expect("subscribes")
+            replies.subscribe(Arc::new(Inbox::default())).await.expect("subscribes")
         });
     }
     let mut channels: Vec<Arc<str>> = running.join_all().await;
@@ -251,22 +212,12 @@ pub async fn a_loss_is_told_after_an_interruption<W: Channels>() {
     tokio::join!(sending, world.interrupt());
     until::<W, _, _>("a reply after the interruption", || {
         sender.send(vec![to(&process.channel, 1_000)]);
-        let arrived = process
-            .inbox
-            .0
-            .borrow()
-            .replies
-            .iter()
-            .any(|r| r.to.nonce == 1_000);
+        let arrived = process.inbox.0.borrow().replies.iter().any(|r| r.to.nonce == 1_000);
         async move { arrived.then_some(()) }
     })
     .await;
     let told = |all: &Arrived| {
-        let early = all
-            .replies
-            .iter()
-            .filter(|reply| reply.to.nonce < 100)
-            .count();
+        let early = all.replies.iter().filter(|reply| reply.to.nonce < 100).count();
         all.losses > 0 || early == 100
     };
     let mut arrived = process.inbox.0.subscribe();

@@ -62,10 +62,7 @@ pub fn command(to: &AggregateKey, id: &RequestId) -> Command {
         fingerprint: Fingerprint::of_unreadable(id.as_str().as_bytes()),
         expected_sequence: Some(u64::from(u32::MAX) + 1),
         deadline: Some(time(1)),
-        reply_to: ReplyAddress {
-            channel: Arc::from("api-7/ü"),
-            nonce: u64::MAX,
-        },
+        reply_to: ReplyAddress { channel: Arc::from("api-7/ü"), nonce: u64::MAX },
         time: time(2),
     }
 }
@@ -73,10 +70,7 @@ pub fn command(to: &AggregateKey, id: &RequestId) -> Command {
 /// A command with a body of about so many bytes.
 #[must_use]
 pub fn large_command(to: &AggregateKey, id: &RequestId, bytes: usize) -> Command {
-    Command {
-        data: json(&format!("\"{}\"", "x".repeat(bytes))),
-        ..command(to, id)
-    }
+    Command { data: json(&format!("\"{}\"", "x".repeat(bytes))), ..command(to, id) }
 }
 
 /// The line of commits of one aggregate, as the engine would write them.
@@ -91,11 +85,7 @@ impl Line {
     /// The line of an aggregate that nothing has happened to.
     #[must_use]
     pub fn of(id: &str) -> Self {
-        Self {
-            aggregate: aggregate(id),
-            revision: 0,
-            sequence: 0,
-        }
+        Self { aggregate: aggregate(id), revision: 0, sequence: 0 }
     }
 
     /// Whose line it is.
@@ -136,11 +126,7 @@ impl Line {
             outcome,
             events,
             time: time(self.revision * 1_000),
-            source: Source {
-                partition: 1,
-                offset: self.revision + 10,
-                nonce: u64::MAX,
-            },
+            source: Source { partition: 1, offset: self.revision + 10, nonce: u64::MAX },
         })
     }
 

@@ -21,10 +21,7 @@ fn row(key: &str, sequence: u64) -> Row {
 }
 
 fn tombstone(key: &str, sequence: u64) -> Row {
-    Row {
-        body: None,
-        ..row(key, sequence)
-    }
+    Row { body: None, ..row(key, sequence) }
 }
 
 fn when(expected: Option<u64>, row: Row) -> RowWrite {
@@ -32,19 +29,11 @@ fn when(expected: Option<u64>, row: Row) -> RowWrite {
 }
 
 fn range(prefix: &str, after: Option<&str>, limit: usize) -> RowRange {
-    RowRange {
-        prefix: prefix.to_owned(),
-        after: after.map(str::to_owned),
-        limit,
-    }
+    RowRange { prefix: prefix.to_owned(), after: after.map(str::to_owned), limit }
 }
 
 fn mark(id: &str, expected: Option<u64>, sequence: u64) -> Mark {
-    Mark {
-        aggregate: aggregate(id),
-        expected,
-        sequence,
-    }
+    Mark { aggregate: aggregate(id), expected, sequence }
 }
 
 async fn rows(store: &dyn ViewStore, view: &str, keys: &[&str]) -> Vec<Option<Row>> {
@@ -82,11 +71,7 @@ pub async fn a_row_is_written_on_its_condition_only<W: Views>() {
         if is_written {
             stored = Some(row("k", sequence));
         }
-        assert_eq!(
-            rows(&*store, "v", &["k"]).await,
-            [stored.clone()],
-            "after {sequence}"
-        );
+        assert_eq!(rows(&*store, "v", &["k"]).await, [stored.clone()], "after {sequence}");
     }
 }
 
@@ -94,28 +79,13 @@ pub async fn a_row_is_written_on_its_condition_only<W: Views>() {
 pub async fn a_tombstone_counts_for_conditions<W: Views>() {
     let world = W::fresh(Setup::DEFAULT).await;
     let store = world.view_store().await;
-    assert_eq!(
-        write(&*store, "v", vec![when(None, row("k", 1))]).await,
-        [true]
-    );
-    assert_eq!(
-        write(&*store, "v", vec![when(Some(1), tombstone("k", 2))]).await,
-        [true]
-    );
+    assert_eq!(write(&*store, "v", vec![when(None, row("k", 1))]).await, [true]);
+    assert_eq!(write(&*store, "v", vec![when(Some(1), tombstone("k", 2))]).await, [true]);
     let refused = write(&*store, "v", vec![when(None, row("k", 3))]).await;
     assert_eq!(refused, [false], "a tombstone was forgotten");
-    assert_eq!(
-        write(&*store, "v", vec![when(Some(1), row("k", 3))]).await,
-        [false]
-    );
-    assert_eq!(
-        write(&*store, "v", vec![when(Some(2), row("k", 3))]).await,
-        [true]
-    );
-    assert_eq!(
-        write(&*store, "v", vec![when(None, tombstone("new", 1))]).await,
-        [true]
-    );
+    assert_eq!(write(&*store, "v", vec![when(Some(1), row("k", 3))]).await, [false]);
+    assert_eq!(write(&*store, "v", vec![when(Some(2), row("k", 3))]).await, [true]);
+    assert_eq!(write(&*store, "v", vec![when(None, tombstone("new", 1))]).await, [true]);
     assert_eq!(
         rows(&*store, "v", &["k", "new"]).await,
         [Some(row("k", 3)), Some(tombstone("new", 1))]
@@ -133,21 +103,10 @@ pub async fn a_refused_write_leaves_the_others_of_its_call<W: Views>() {
         when(Some(9), row("c", 10)),
         when(None, row("d", 1)),
     ];
-    assert_eq!(
-        write(&*store, "v", writes).await,
-        [true, false, false, true]
-    );
-    let expected = [
-        Some(row("a", 1)),
-        Some(row("b", 4)),
-        None,
-        Some(row("d", 1)),
-    ];
+    assert_eq!(write(&*store, "v", writes).await, [true, false, false, true]);
+    let expected = [Some(row("a", 1)), Some(row("b", 4)), None, Some(row("d", 1))];
     assert_eq!(rows(&*store, "v", &["a", "b", "c", "d"]).await, expected);
-    assert!(
-        write(&*store, "v", vec![]).await.is_empty(),
-        "a call without writes"
-    );
+    assert!(write(&*store, "v", vec![]).await.is_empty(), "a call without writes");
     assert_eq!(rows(&*store, "v", &[]).await, []);
 }
 
@@ -157,11 +116,7 @@ pub async fn one_row_twice_in_a_call_is_written_on_each_condition<W: Views>() {
     let store = world.view_store().await;
     let twice = vec![when(None, row("k", 1)), when(None, row("k", 2))];
     let answers = write(&*store, "v", twice).await;
-    assert_eq!(
-        answers.iter().filter(|written| **written).count(),
-        1,
-        "both found no row"
-    );
+    assert_eq!(answers.iter().filter(|written| **written).count(), 1, "both found no row");
     let sequence = if answers[0] { 1 } else { 2 };
     assert_eq!(rows(&*store, "v", &["k"]).await, [Some(row("k", sequence))]);
 }
@@ -193,23 +148,11 @@ pub async fn a_mark_is_set_on_its_condition_only<W: Views>() {
     let world = W::fresh(Setup::DEFAULT).await;
     let store = world.view_store().await;
     let set = async |marks| store.set_marks("v", marks).await.expect("sets");
-    assert_eq!(
-        set(vec![mark("a", Some(1), 2), mark("b", None, 3)]).await,
-        [false, true]
-    );
-    assert_eq!(
-        set(vec![mark("a", None, 1), mark("b", None, 4)]).await,
-        [true, false]
-    );
-    assert_eq!(
-        set(vec![mark("a", Some(1), 7), mark("b", Some(4), 5)]).await,
-        [true, false]
-    );
+    assert_eq!(set(vec![mark("a", Some(1), 2), mark("b", None, 3)]).await, [false, true]);
+    assert_eq!(set(vec![mark("a", None, 1), mark("b", None, 4)]).await, [true, false]);
+    assert_eq!(set(vec![mark("a", Some(1), 7), mark("b", Some(4), 5)]).await, [true, false]);
     assert!(set(vec![]).await.is_empty(), "a call without marks");
-    assert_eq!(
-        marks(&*store, "v", &["b", "none", "a"]).await,
-        [Some(3), None, Some(7)]
-    );
+    assert_eq!(marks(&*store, "v", &["b", "none", "a"]).await, [Some(3), None, Some(7)]);
 }
 
 /// Promise 1: of many that set one mark at once on one condition, one does.
@@ -229,10 +172,7 @@ pub async fn one_of_many_at_once_sets_a_mark<W: Views>() {
         let won: Vec<u64> = running.join_all().await.into_iter().flatten().collect();
         assert_eq!(won.len(), 1, "a condition held for {won:?} at once");
         expected = Some(won[0]);
-        assert_eq!(
-            marks(&*world.view_store().await, "v", &["a"]).await,
-            [expected]
-        );
+        assert_eq!(marks(&*world.view_store().await, "v", &["a"]).await, [expected]);
     }
 }
 
@@ -240,34 +180,15 @@ pub async fn one_of_many_at_once_sets_a_mark<W: Views>() {
 pub async fn what_was_written_survives_a_restart<W: Views>() {
     let world = W::fresh(Setup::DEFAULT).await;
     let store = world.view_store().await;
-    write(
-        &*store,
-        "v",
-        vec![when(None, row("k", 1)), when(None, tombstone("t", 4))],
-    )
-    .await;
+    write(&*store, "v", vec![when(None, row("k", 1)), when(None, tombstone("t", 4))]).await;
     write(&*store, "v", vec![when(Some(1), row("k", 2))]).await;
-    assert_eq!(
-        store
-            .set_marks("v", vec![mark("a", None, 6)])
-            .await
-            .expect("sets"),
-        [true]
-    );
+    assert_eq!(store.set_marks("v", vec![mark("a", None, 6)]).await.expect("sets"), [true]);
     drop(store);
     let world = world.restart(Setup::DEFAULT).await;
     let store = world.view_store().await;
     let expected = [Some(tombstone("t", 4)), Some(row("k", 2))];
-    assert_eq!(
-        rows(&*store, "v", &["t", "k"]).await,
-        expected,
-        "written rows were lost"
-    );
-    assert_eq!(
-        marks(&*store, "v", &["a"]).await,
-        [Some(6)],
-        "a mark was lost"
-    );
+    assert_eq!(rows(&*store, "v", &["t", "k"]).await, expected, "written rows were lost");
+    assert_eq!(marks(&*store, "v", &["a"]).await, [Some(6)], "a mark was lost");
 }
 
 /// Promise 2: a write that was answered is shown to every client at once.
@@ -278,10 +199,7 @@ pub async fn what_was_written_is_shown_at_once<W: Views>() {
         let (writer, reader) = (world.view_store().await, world.view_store().await);
         let written = write(&*writer, "v", vec![when(expected, row("k", sequence))]).await;
         assert_eq!(written, [true]);
-        assert_eq!(
-            rows(&*reader, "v", &["k"]).await,
-            [Some(row("k", sequence))]
-        );
+        assert_eq!(rows(&*reader, "v", &["k"]).await, [Some(row("k", sequence))]);
         let listed = reader.list("v", &range("", None, 10)).await.expect("lists");
         assert_eq!(listed.rows, [row("k", sequence)]);
         let one = vec![mark("a", expected, sequence)];
@@ -327,18 +245,10 @@ pub async fn tombstones_are_given_and_not_listed<W: Views>() {
     write(&*store, "v", vec![when(Some(1), tombstone("b", 2))]).await;
     assert_eq!(rows(&*store, "v", &["b"]).await, [Some(tombstone("b", 2))]);
     let listed = store.list("v", &range("", None, 10)).await.expect("lists");
-    assert_eq!(
-        listed.rows,
-        [row("a", 1), row("c", 1)],
-        "a tombstone was listed"
-    );
+    assert_eq!(listed.rows, [row("a", 1), row("c", 1)], "a tombstone was listed");
     write(&*store, "v", vec![when(Some(2), row("b", 3))]).await;
     let listed = store.list("v", &range("", None, 10)).await.expect("lists");
-    assert_eq!(
-        listed.rows,
-        [row("a", 1), row("b", 3), row("c", 1)],
-        "it did not come back"
-    );
+    assert_eq!(listed.rows, [row("a", 1), row("b", 3), row("c", 1)], "it did not come back");
 }
 
 /// Promise 6: rows, lists and marks of one view are not seen by another, however alike the names.
@@ -348,43 +258,17 @@ pub async fn views_do_not_see_one_another<W: Views>() {
     let views = ["jobs", "jobs-open", "job"];
     for (nth, view) in views.iter().enumerate() {
         let sequence = nth as u64 + 1;
-        let same_key = vec![
-            when(None, row("k", sequence)),
-            when(None, row("s-open", sequence)),
-        ];
-        assert_eq!(
-            write(&*store, view, same_key).await,
-            [true, true],
-            "{view} sees another"
-        );
+        let same_key = vec![when(None, row("k", sequence)), when(None, row("s-open", sequence))];
+        assert_eq!(write(&*store, view, same_key).await, [true, true], "{view} sees another");
         let one = vec![mark("a", None, sequence)];
-        assert_eq!(
-            store.set_marks(view, one).await.expect("sets"),
-            [true],
-            "{view}"
-        );
+        assert_eq!(store.set_marks(view, one).await.expect("sets"), [true], "{view}");
     }
     for (nth, view) in views.iter().enumerate() {
         let sequence = nth as u64 + 1;
         let own = [row("k", sequence), row("s-open", sequence)];
-        assert_eq!(
-            store
-                .list(view, &range("", None, 9))
-                .await
-                .expect("lists")
-                .rows,
-            own,
-            "{view}"
-        );
+        assert_eq!(store.list(view, &range("", None, 9)).await.expect("lists").rows, own, "{view}");
         assert_eq!(rows(&*store, view, &["k"]).await, [Some(own[0].clone())]);
         assert_eq!(marks(&*store, view, &["a"]).await, [Some(sequence)]);
     }
-    assert_eq!(
-        store
-            .list("none", &range("", None, 9))
-            .await
-            .expect("lists")
-            .rows,
-        []
-    );
+    assert_eq!(store.list("none", &range("", None, 9)).await.expect("lists").rows, []);
 }

@@ -122,11 +122,8 @@ pub struct Setup {
 
 impl Setup {
     /// What a test takes that is not about any of it.
-    pub const DEFAULT: Self = Self {
-        partitions: 3,
-        revoking: Revoking::Ample,
-        waiting: Waiting::Ample,
-    };
+    pub const DEFAULT: Self =
+        Self { partitions: 3, revoking: Revoking::Ample, waiting: Waiting::Ample };
 }
 
 /// How long a revoked lane may still save.
@@ -171,10 +168,7 @@ pub struct Patience {
 /// What a test gives, if it comes to its end in time.
 pub async fn in_time<W: World>(test: &str, run: impl Future<Output = ()>) {
     let limit = W::PATIENCE.test;
-    assert!(
-        timeout(limit, run).await.is_ok(),
-        "{test} did not end within {limit:?}"
-    );
+    assert!(timeout(limit, run).await.is_ok(), "{test} did not end within {limit:?}");
 }
 
 /// What the future gives; fails the test when that takes longer than a state may.

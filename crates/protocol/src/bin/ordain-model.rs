@@ -18,10 +18,7 @@ use ordain_protocol::{
 fn main() -> io::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let asked = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    let names: Vec<_> = arguments
-        .iter()
-        .filter(|argument| !argument.starts_with("--"))
-        .collect();
+    let names: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     let holds = if asked("--wrong") {
         show_wrong_variants()?
     } else {
@@ -29,30 +26,18 @@ fn main() -> io::Result<ExitCode> {
         let wanted = |c: &Configuration| names.is_empty() || names.iter().any(|n| *n == c.name);
         explore_all(all.into_iter().filter(wanted).collect())?
     };
-    Ok(if holds {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Explores one configuration after the other; whether the protocol keeps its promises in all.
 fn explore_all(configurations: Vec<Configuration>) -> io::Result<bool> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let effort = Effort {
-        threads,
-        every: Duration::from_secs(5),
-    };
+    let effort = Effort { threads, every: Duration::from_secs(5) };
     let mut holds = true;
     let mut out = io::stdout().lock();
     for configuration in configurations {
         let name = configuration.name;
-        writeln!(
-            out,
-            "{name}: {}\n  {}",
-            configuration.purpose,
-            configuration.bounds()
-        )?;
+        writeln!(out, "{name}: {}\n  {}", configuration.purpose, configuration.bounds())?;
         let report = explore_deep(configuration.clone(), effort, |states, took| {
             eprintln!("{name}: {states} states in {} s", took.as_secs());
         });
@@ -65,15 +50,7 @@ fn explore_all(configurations: Vec<Configuration>) -> io::Result<bool> {
         )?;
         holds &= is_sound(&report) && ends;
     }
-    writeln!(
-        out,
-        "{}",
-        if holds {
-            "the protocol keeps its promises"
-        } else {
-            "BROKEN"
-        }
-    )?;
+    writeln!(out, "{}", if holds { "the protocol keeps its promises" } else { "BROKEN" })?;
     Ok(holds)
 }
 

@@ -34,11 +34,7 @@ impl EventLog {
     /// Wraps this log; until something is planned, all goes through.
     #[must_use]
     pub fn new(inner: Arc<dyn Port>) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            plan: Plan::new(),
-            asked: Mutex::default(),
-        })
+        Arc::new(Self { inner, plan: Plan::new(), asked: Mutex::default() })
     }
 
     /// The next publication that nothing else is planned for meets this.

@@ -76,16 +76,11 @@ impl Control {
     }
 
     fn hold(&self, partition: u32, hold: Hold) -> bool {
-        lock(&self.0.holds)
-            .get(&partition)
-            .is_some_and(|lane| lane.send(hold).is_ok())
+        lock(&self.0.holds).get(&partition).is_some_and(|lane| lane.send(hold).is_ok())
     }
 
     fn saves(&self, partition: u32) -> Arc<Plan<Save>> {
-        lock(&self.0.saves)
-            .entry(partition)
-            .or_insert_with(|| Arc::new(Plan::new()))
-            .clone()
+        lock(&self.0.saves).entry(partition).or_insert_with(|| Arc::new(Plan::new())).clone()
     }
 }
 
@@ -100,13 +95,7 @@ impl<R: Send + 'static> Feed<R> {
     #[must_use]
     pub fn wrap(inner: Box<dyn FeedPort<R>>) -> (Box<dyn FeedPort<R>>, Control) {
         let control = Control::default();
-        (
-            Box::new(Self {
-                inner,
-                control: control.clone(),
-            }),
-            control,
-        )
+        (Box::new(Self { inner, control: control.clone() }), control)
     }
 }
 
@@ -120,11 +109,7 @@ impl<R: Send + 'static> FeedPort<R> for Feed<R> {
         let sender = watch::Sender::new(Hold::Held);
         let hold = sender.subscribe();
         lock(&self.control.0.holds).insert(inner.partition(), sender);
-        Ok(Some(Box::new(Lane {
-            inner,
-            control: self.control.clone(),
-            hold,
-        })))
+        Ok(Some(Box::new(Lane { inner, control: self.control.clone(), hold })))
     }
 
     fn leave(&mut self) {
@@ -164,9 +149,7 @@ impl<R: Send + 'static> LanePort<R> for Lane<R> {
     }
 
     async fn next(&self, records_max: usize, bytes_max: usize) -> Result<Input<R>, Error> {
-        let gate = lock(&self.control.0.nexts)
-            .get(&self.inner.partition())
-            .cloned();
+        let gate = lock(&self.control.0.nexts).get(&self.inner.partition()).cloned();
         if let Some(gate) = gate {
             gate.pass().await;
         }

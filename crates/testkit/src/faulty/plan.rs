@@ -24,9 +24,7 @@ impl<F> Plan<F> {
     pub(crate) fn take(&self, commits: &[std::sync::Arc<Commit>]) -> Option<F> {
         let mut faults = lock(&self.0);
         let carried = |request: &RequestId| commits.iter().any(|c| c.request == *request);
-        let at = faults
-            .iter()
-            .position(|(only, _)| only.as_ref().is_none_or(carried))?;
+        let at = faults.iter().position(|(only, _)| only.as_ref().is_none_or(carried))?;
         faults.remove(at).map(|(_, fault)| fault)
     }
 

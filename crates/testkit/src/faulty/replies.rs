@@ -20,9 +20,7 @@ impl Lost {
     /// Whether the reply at hand is one of them.
     fn takes_one(&self) -> bool {
         let less = |left: usize| left.checked_sub(1);
-        self.0
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
-            .is_ok()
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok()
     }
 }
 
@@ -37,11 +35,7 @@ impl ReplySender {
     /// Wraps this sender; until something is to be lost, all goes through.
     #[must_use]
     pub fn new(inner: Arc<dyn Sender>) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            lost: Lost::default(),
-            asked: Mutex::default(),
-        })
+        Arc::new(Self { inner, lost: Lost::default(), asked: Mutex::default() })
     }
 
     /// The next so many replies get lost; `usize::MAX` means all.
@@ -76,11 +70,7 @@ impl Replies {
     /// Wraps this end; until something is to be lost, all goes through.
     #[must_use]
     pub fn new(inner: Arc<dyn Waiter>) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            lost: Lost::default(),
-            sinks: Mutex::default(),
-        })
+        Arc::new(Self { inner, lost: Lost::default(), sinks: Mutex::default() })
     }
 
     /// The next so many replies get lost on their way to a sink; `usize::MAX` means all.
@@ -124,10 +114,7 @@ impl ReplySink for LeakySink {
 #[deny(clippy::missing_trait_methods)]
 impl Waiter for Replies {
     async fn subscribe(&self, sink: Arc<dyn ReplySink>) -> Result<Arc<str>, Error> {
-        let leaky = Arc::new(LeakySink {
-            inner: Arc::downgrade(&sink),
-            lost: self.lost.clone(),
-        });
+        let leaky = Arc::new(LeakySink { inner: Arc::downgrade(&sink), lost: self.lost.clone() });
         // Kept here, because a channel lives only as long as its sink.
         lock(&self.sinks).push(Arc::clone(&leaky));
         self.inner.subscribe(leaky).await

@@ -20,11 +20,7 @@ fn store() -> Store {
     let commits = Commits::new(world.home.commits());
     let mut line = Line::of("a");
     let insert = (0..3).map(|_| line.success(1)).collect();
-    Store {
-        world,
-        commits,
-        insert,
-    }
+    Store { world, commits, insert }
 }
 
 impl Store {
@@ -34,13 +30,8 @@ impl Store {
 
     /// How many of the three are stored.
     async fn stored(&self) -> usize {
-        let load = Load {
-            aggregate: self.insert[0].aggregate.clone(),
-            fold_version: 1,
-        };
-        self.world.home.commits().load(&[load]).await.unwrap()[0]
-            .tail
-            .len()
+        let load = Load { aggregate: self.insert[0].aggregate.clone(), fold_version: 1 };
+        self.world.home.commits().load(&[load]).await.unwrap()[0].tail.len()
     }
 
     /// Plans this, and checks what the insert says and what is stored then. The next insert goes
@@ -50,17 +41,11 @@ impl Store {
         store.commits.plan(fault.clone());
         let inserted = store.insert().await;
         let is_right = inserted.stop.as_ref().is_some_and(is_stop);
-        assert!(
-            is_right && inserted.stored == said,
-            "{fault:?}: {inserted:?}"
-        );
+        assert!(is_right && inserted.stored == said, "{fault:?}: {inserted:?}");
         assert_eq!(store.stored().await, stored, "{fault:?}");
         assert!(store.commits.is_plan_done());
         let rest = store.commits.insert(&store.insert[stored..]).await;
-        assert!(
-            rest.stop.is_none() && rest.stored == 3 - stored,
-            "{fault:?}: {rest:?}"
-        );
+        assert!(rest.stop.is_none() && rest.stored == 3 - stored, "{fault:?}: {rest:?}");
         assert_eq!(store.commits.asked().len(), 2);
     }
 }
@@ -72,42 +57,12 @@ async fn each_fault_says_and_stores_what_it_should() {
     let is_refused = |stop: &Stop| matches!(stop, Stop::NotStorable(_));
     Store::meets(Insert::Unavailable, 0, is_unavailable, 0).await;
     Store::meets(Insert::Lost, 0, is_unknown, 0).await;
-    Store::meets(
-        Insert::Prefix {
-            stored: 2,
-            reported: 1,
-        },
-        1,
-        is_unknown,
-        2,
-    )
-    .await;
-    Store::meets(
-        Insert::Prefix {
-            stored: 9,
-            reported: 0,
-        },
-        0,
-        is_unknown,
-        3,
-    )
-    .await;
+    Store::meets(Insert::Prefix { stored: 2, reported: 1 }, 1, is_unknown, 2).await;
+    Store::meets(Insert::Prefix { stored: 9, reported: 0 }, 0, is_unknown, 3).await;
     Store::meets(Insert::AnswerLost, 0, is_unknown, 3).await;
     Store::meets(Insert::NotStorable(1), 1, is_refused, 1).await;
-    Store::meets(
-        Insert::RepeatRolledBack(2),
-        2,
-        |stop| matches!(stop, Stop::Repeat),
-        2,
-    )
-    .await;
-    Store::meets(
-        Insert::ConflictRolledBack(0),
-        0,
-        |stop| matches!(stop, Stop::Conflict),
-        0,
-    )
-    .await;
+    Store::meets(Insert::RepeatRolledBack(2), 2, |stop| matches!(stop, Stop::Repeat), 2).await;
+    Store::meets(Insert::ConflictRolledBack(0), 0, |stop| matches!(stop, Stop::Conflict), 0).await;
 }
 
 #[tokio::test]
@@ -136,9 +91,7 @@ async fn a_late_insert_may_be_overtaken() {
 #[tokio::test]
 async fn a_fault_waits_for_its_request() {
     let store = store();
-    store
-        .commits
-        .plan_for(&store.insert[2].request, Insert::Lost);
+    store.commits.plan_for(&store.insert[2].request, Insert::Lost);
     let first = store.commits.insert(&store.insert[..2]).await;
     assert!(first.stop.is_none());
     let second = store.commits.insert(&store.insert[2..]).await;
@@ -150,11 +103,7 @@ async fn an_insert_stops_at_its_gate() {
     for (is_before, stored) in [(true, 0), (false, 3)] {
         let store = store();
         let gate = Gate::shut();
-        let fault = if is_before {
-            Insert::PausedBefore
-        } else {
-            Insert::PausedAfter
-        };
+        let fault = if is_before { Insert::PausedBefore } else { Insert::PausedAfter };
         store.commits.plan(fault(gate.clone()));
         let check = async {
             gate.reached().await;
@@ -170,20 +119,13 @@ async fn an_insert_stops_at_its_gate() {
 #[tokio::test]
 async fn a_read_fails_or_stops_at_its_gate() {
     let store = store();
-    let load = [Load {
-        aggregate: store.insert[0].aggregate.clone(),
-        fold_version: 1,
-    }];
+    let load = [Load { aggregate: store.insert[0].aggregate.clone(), fold_version: 1 }];
     store.commits.plan_read(Read::Unavailable);
     assert!(store.commits.load(&load).await.is_err());
     assert_eq!(store.commits.load(&load).await.unwrap()[0].tail, []);
     for (is_before, seen) in [(false, 0), (true, 3)] {
         let gate = Gate::shut();
-        let fault = if is_before {
-            Read::PausedBefore
-        } else {
-            Read::PausedAfter
-        };
+        let fault = if is_before { Read::PausedBefore } else { Read::PausedAfter };
         store.commits.plan_read(fault(gate.clone()));
         let insert = async {
             gate.reached().await;

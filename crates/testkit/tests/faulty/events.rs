@@ -13,13 +13,9 @@ async fn published(world: &World, count: usize) -> Vec<(AggregateKey, u64)> {
     let mut all = Vec::new();
     while all.len() < count {
         let input = within("events", lane.next(1, usize::MAX)).await.unwrap();
-        let Input::Records(records) = input else {
-            panic!("revoked")
-        };
+        let Input::Records(records) = input else { panic!("revoked") };
         for record in records {
-            let Content::Whole(event) = record.content else {
-                panic!("damaged")
-            };
+            let Content::Whole(event) = record.content else { panic!("damaged") };
             all.push((event.aggregate, event.event.sequence));
         }
     }
@@ -38,12 +34,7 @@ async fn a_prefix_may_end_between_two_events_of_a_commit() {
     assert!(log.publish(&commits[1..]).await.is_err());
     log.publish(&commits[..1]).await.unwrap();
     let (a, b) = (one.aggregate().clone(), other.aggregate().clone());
-    let first = [
-        (a.clone(), 1),
-        (a.clone(), 2),
-        (b.clone(), 1),
-        (b.clone(), 2),
-    ];
+    let first = [(a.clone(), 1), (a.clone(), 2), (b.clone(), 1), (b.clone(), 2)];
     let second = [(b.clone(), 1), (b.clone(), 2), (b, 3)];
     let third = [(a.clone(), 1), (a, 2)];
     let expected: Vec<_> = first.into_iter().chain(second).chain(third).collect();
@@ -57,11 +48,7 @@ async fn a_publication_stops_at_its_gate() {
         let world = World::new(1);
         let log = EventLog::new(world.home.event_log());
         let gate = Gate::shut();
-        let fault = if is_before {
-            Publish::PausedBefore
-        } else {
-            Publish::PausedAfter
-        };
+        let fault = if is_before { Publish::PausedBefore } else { Publish::PausedAfter };
         log.plan(fault(gate.clone()));
         let commits = [Line::of("a").success(1)];
         let check = async {

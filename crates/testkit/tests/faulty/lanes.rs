@@ -19,12 +19,7 @@ async fn member() -> Member {
     let world = World::new(1);
     let (mut feed, control) = Feed::wrap(world.home.join_requests());
     let lane = Arc::from(within("a lane", feed.lane()).await.unwrap().unwrap());
-    Member {
-        world,
-        feed,
-        control,
-        lane,
-    }
+    Member { world, feed, control, lane }
 }
 
 impl Member {
@@ -42,16 +37,11 @@ impl Member {
 async fn without_a_plan_all_goes_through() {
     let member = member().await;
     member.append("r1").await;
-    let input = within("a record", member.lane.next(9, 999_999))
-        .await
-        .unwrap();
+    let input = within("a record", member.lane.next(9, 999_999)).await.unwrap();
     assert!(matches!(input, Input::Records(records) if records.len() == 1));
     member.lane.save(1).await.unwrap();
     assert_eq!((member.lane.partition(), member.lane.progress()), (0, None));
-    assert_eq!(
-        (member.progress().await, member.lane.is_revoked()),
-        (Some(1), false)
-    );
+    assert_eq!((member.progress().await, member.lane.is_revoked()), (Some(1), false));
     assert_eq!(member.control.saves_asked(), [(0, 1)]);
     assert!(!member.control.revoke(7), "there is no such lane");
 }
@@ -106,11 +96,7 @@ async fn calls_stop_at_their_gates() {
     let member = member().await;
     for (is_before, progress, stands_at) in [(true, 1, None), (false, 2, Some(2))] {
         let gate = Gate::shut();
-        let fault = if is_before {
-            Save::PausedBefore
-        } else {
-            Save::PausedAfter
-        };
+        let fault = if is_before { Save::PausedBefore } else { Save::PausedAfter };
         member.control.plan_save(0, fault(gate.clone()));
         let check = async {
             gate.reached().await;

@@ -30,10 +30,7 @@ async fn the_next_replies_get_lost_at_either_end() {
     let channel = replies.subscribe(inbox.clone()).await.unwrap();
     let send = |nonces: std::ops::Range<u64>| {
         let reply = |nonce| Reply {
-            to: ReplyAddress {
-                channel: channel.clone(),
-                nonce,
-            },
+            to: ReplyAddress { channel: channel.clone(), nonce },
             aggregate: aggregate("a"),
             request: request("r1"),
             answer: Answer::LookUp,

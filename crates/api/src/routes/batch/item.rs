@@ -83,9 +83,8 @@ impl Item {
             id: self.id.as_deref(),
             command: &self.command,
         };
-        let (aggregate, command) = target
-            .find(api, &request)
-            .map_err(|problem| problem.about(request.clone()))?;
+        let (aggregate, command) =
+            target.find(api, &request).map_err(|problem| problem.about(request.clone()))?;
         Ok(Request {
             aggregate,
             request,

@@ -105,8 +105,7 @@ impl Run {
                 if let Some(chain) = self.chains.get_mut(&request.aggregate) {
                     chain.push_back((index, request));
                 } else {
-                    self.chains
-                        .insert(request.aggregate.clone(), VecDeque::new());
+                    self.chains.insert(request.aggregate.clone(), VecDeque::new());
                     self.send(index, request);
                 }
                 Ok(())
@@ -132,31 +131,16 @@ impl Run {
                 Ok(answered) => answers::told(&api, &request, answered).said,
                 Err(_) => Err(Problem::internal("panic while submitting")),
             };
-            let said = said
-                .as_ref()
-                .map(|(status, text)| (status.as_u16(), text.as_slice()));
-            Finished {
-                index,
-                aggregate,
-                is_unknown,
-                line: line(index, said),
-            }
+            let said = said.as_ref().map(|(status, text)| (status.as_u16(), text.as_slice()));
+            Finished { index, aggregate, is_unknown, line: line(index, said) }
         });
     }
 
     async fn finished(&mut self, finished: Finished) -> Result<(), Gone> {
-        tracing::trace!(
-            index = finished.index,
-            unknown = finished.is_unknown,
-            "batch_answered"
-        );
+        tracing::trace!(index = finished.index, unknown = finished.is_unknown, "batch_answered");
         self.answer(finished.line).await?;
         if !finished.is_unknown {
-            match self
-                .chains
-                .get_mut(&finished.aggregate)
-                .and_then(VecDeque::pop_front)
-            {
+            match self.chains.get_mut(&finished.aggregate).and_then(VecDeque::pop_front) {
                 Some((index, request)) => self.send(index, request),
                 None => drop(self.chains.remove(&finished.aggregate)),
             }
@@ -184,19 +168,14 @@ impl Run {
 }
 
 fn not_sent(index: u64, request: &Request) -> Bytes {
-    line(
-        index,
-        Err(&Problem::predecessor_unknown().about(request.request.clone())),
-    )
+    line(index, Err(&Problem::predecessor_unknown().about(request.request.clone())))
 }
 
 /// A line of the answer.
 fn line(index: u64, said: Result<(u16, &[u8]), &Problem>) -> Bytes {
     let object = ObjectWriter::new().number("index", index);
     let mut line = match said {
-        Ok((status, result)) => object
-            .number("status", u64::from(status))
-            .json("result", result),
+        Ok((status, result)) => object.number("status", u64::from(status)).json("result", result),
         Err(problem) => object
             .number("status", u64::from(problem.status().as_u16()))
             .json("problem", &problem.to_json()),

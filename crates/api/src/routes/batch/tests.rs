@@ -22,10 +22,7 @@ use crate::staged::{Read, Stage, ask};
 const NDJSON: &str = "application/x-ndjson";
 
 fn batch(kind: &str, body: impl Into<Body>) -> Request<Body> {
-    Request::post("/v1/commands")
-        .header("content-type", kind)
-        .body(body.into())
-        .unwrap()
+    Request::post("/v1/commands").header("content-type", kind).body(body.into()).unwrap()
 }
 
 fn send(stage: &Stage, kind: &str, body: impl Into<Body>) -> JoinHandle<Read> {
@@ -40,15 +37,9 @@ fn deposit(request: &str, id: &str) -> String {
 
 /// The lines of an answer, by index.
 fn lines(read: &Read) -> Vec<Value> {
-    assert_eq!(
-        (read.status, read.header("content-type")),
-        (200, Some(NDJSON))
-    );
-    let mut lines: Vec<Value> = read
-        .text()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    assert_eq!((read.status, read.header("content-type")), (200, Some(NDJSON)));
+    let mut lines: Vec<Value> =
+        read.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     lines.sort_by_key(|line| line["index"].as_u64());
     for (index, line) in lines.iter().enumerate() {
         assert_eq!(line["index"], index, "{line}");
@@ -57,10 +48,7 @@ fn lines(read: &Read) -> Vec<Value> {
 }
 
 fn statuses(lines: &[Value]) -> Vec<u64> {
-    lines
-        .iter()
-        .map(|line| line["status"].as_u64().unwrap())
-        .collect()
+    lines.iter().map(|line| line["status"].as_u64().unwrap()).collect()
 }
 
 /// A worker that decides whatever is appended.
@@ -99,10 +87,7 @@ async fn an_array_is_answered_line_by_line() {
 
 #[tokio::test(start_paused = true)]
 async fn an_array_of_bad_form_is_refused_whole_before_anything_is_produced() {
-    let settings = Settings {
-        batch_commands_max: 2,
-        ..Settings::default()
-    };
+    let settings = Settings { batch_commands_max: 2, ..Settings::default() };
     let stage = Stage::set_with(settings).await;
     let good = deposit("r", "a");
     for (body, status, code) in [
@@ -110,26 +95,12 @@ async fn an_array_of_bad_form_is_refused_whole_before_anything_is_produced() {
         ("{}".to_owned(), 400, "MALFORMED_JSON"),
         (format!("[{good}"), 400, "MALFORMED_JSON"),
         (format!("[{good},7]"), 400, "MALFORMED_JSON"),
-        (
-            format!("[{good},{{\"type\":\"account\"}}]"),
-            400,
-            "MALFORMED_JSON",
-        ),
-        (
-            format!("[{good},{}]", good.replace("requestId", "request")),
-            400,
-            "MALFORMED_JSON",
-        ),
-        (
-            format!("[{good},{}]", good.replace("\"id\"", "\"type\"")),
-            400,
-            "MALFORMED_JSON",
-        ),
+        (format!("[{good},{{\"type\":\"account\"}}]"), 400, "MALFORMED_JSON"),
+        (format!("[{good},{}]", good.replace("requestId", "request")), 400, "MALFORMED_JSON"),
+        (format!("[{good},{}]", good.replace("\"id\"", "\"type\"")), 400, "MALFORMED_JSON"),
         (format!("[{good},{good},{good}]"), 413, "TOO_MANY_COMMANDS"),
     ] {
-        let read = send(&stage, "application/json", body.clone())
-            .await
-            .unwrap();
+        let read = send(&stage, "application/json", body.clone()).await.unwrap();
         assert_eq!(read.problem(), (status, code.to_owned()), "{body}");
     }
     let read = send(&stage, "text/plain", good).await.unwrap();
@@ -141,10 +112,7 @@ async fn an_array_of_bad_form_is_refused_whole_before_anything_is_produced() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_line_fails_alone() {
-    let settings = Settings {
-        body_bytes_max: 100,
-        ..Settings::default()
-    };
+    let settings = Settings { body_bytes_max: 100, ..Settings::default() };
     let stage = Stage::set_with(settings).await;
     work(&stage);
     let long = format!("\"{}\"", "x".repeat(5_000));
@@ -162,10 +130,8 @@ async fn a_bad_line_fails_alone() {
     // In pieces of every size, so that lines and line breaks are cut everywhere.
     for piece in [1, 7, 4_096, usize::MAX] {
         let bytes = Bytes::from(body.clone());
-        let pieces: Vec<Result<Bytes, Infallible>> = bytes
-            .chunks(piece.min(bytes.len()))
-            .map(|piece| Ok(bytes.slice_ref(piece)))
-            .collect();
+        let pieces: Vec<Result<Bytes, Infallible>> =
+            bytes.chunks(piece.min(bytes.len())).map(|piece| Ok(bytes.slice_ref(piece))).collect();
         let body = Body::from_stream(futures_util::stream::iter(pieces));
         let lines = lines(&send(&stage, NDJSON, body).await.unwrap());
         assert_eq!(statuses(&lines), [200, 400, 413, 200, 200, 400], "{piece}");
@@ -176,25 +142,15 @@ async fn a_bad_line_fails_alone() {
 #[tokio::test(start_paused = true)]
 async fn commands_of_one_aggregate_are_sent_one_after_the_other_in_their_order() {
     let stage = Stage::set().await;
-    let body = ["r0", "r1", "r2"]
-        .map(|request| deposit(request, "a"))
-        .join(",");
-    let answer = send(
-        &stage,
-        "application/json",
-        format!("[{body},{}]", deposit("r3", "b")),
-    );
+    let body = ["r0", "r1", "r2"].map(|request| deposit(request, "a")).join(",");
+    let answer = send(&stage, "application/json", format!("[{body},{}]", deposit("r3", "b")));
     // The other aggregate waits for nobody.
     let (first, other) = (stage.log.appended(1).await, stage.log.appended(2).await);
     assert_eq!((first.aggregate.id(), other.aggregate.id()), ("a", "b"));
     let mut before = first;
     for (count, request) in [(3, "r1"), (4, "r2")] {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(
-            stage.log.count(),
-            count - 1,
-            "the next only when the one before is decided"
-        );
+        assert_eq!(stage.log.count(), count - 1, "the next only when the one before is decided");
         let commit = stage.outcomes.store(&before);
         stage.replies.answer(&before, Answer::Commit(commit));
         before = stage.log.appended(count).await;
@@ -204,10 +160,7 @@ async fn commands_of_one_aggregate_are_sent_one_after_the_other_in_their_order()
         let commit = stage.outcomes.store(&command);
         stage.replies.answer(&command, Answer::Commit(commit));
     }
-    assert_eq!(
-        statuses(&lines(&answer.await.unwrap())),
-        [200, 200, 200, 200]
-    );
+    assert_eq!(statuses(&lines(&answer.await.unwrap())), [200, 200, 200, 200]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -262,10 +215,7 @@ async fn a_command_that_can_never_be_accepted_does_not_stop_those_after_it() {
 
 #[tokio::test(start_paused = true)]
 async fn no_more_is_in_flight_than_may_be_and_nothing_is_read_that_is_not_answered() {
-    let settings = Settings {
-        batch_in_flight_max: 3,
-        ..Settings::default()
-    };
+    let settings = Settings { batch_in_flight_max: 3, ..Settings::default() };
     let stage = Stage::set_with(settings).await;
     let (taken, mut taken_by_reader) = mpsc::unbounded_channel::<usize>();
     // Endless lines, each produced only when the reader asks for it.
@@ -274,10 +224,7 @@ async fn no_more_is_in_flight_than_may_be_and_nothing_is_read_that_is_not_answer
         Ok::<_, Infallible>(deposit(&format!("r{n}"), &format!("a{n}")) + "\n")
     });
     let routes = public(&stage.api);
-    let response = routes
-        .oneshot(batch(NDJSON, Body::from_stream(endless)))
-        .await
-        .unwrap();
+    let response = routes.oneshot(batch(NDJSON, Body::from_stream(endless))).await.unwrap();
     stage.log.appended(3).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(stage.log.count(), 3);
@@ -285,10 +232,7 @@ async fn no_more_is_in_flight_than_may_be_and_nothing_is_read_that_is_not_answer
     // Nobody reads the answers: after those that fit in between, reading stops.
     tokio::time::sleep(Duration::from_secs(60)).await;
     let stopped_at = stage.log.count();
-    assert!(
-        stopped_at <= 3 + super::ANSWERS_READY_MAX + 1,
-        "{stopped_at}"
-    );
+    assert!(stopped_at <= 3 + super::ANSWERS_READY_MAX + 1, "{stopped_at}");
     let mut body = response.into_body();
     for _ in 0..100 {
         body.frame().await.unwrap().unwrap();
@@ -314,11 +258,7 @@ async fn a_body_that_stops_coming_ends_the_batch() {
     assert_eq!(statuses(&lines), [200, 408]);
 
     let broken = futures_util::stream::iter([Ok(deposit("r0", "a") + "\n{"), Err("broken")]);
-    let lines = self::lines(
-        &send(&stage, NDJSON, Body::from_stream(broken))
-            .await
-            .unwrap(),
-    );
+    let lines = self::lines(&send(&stage, NDJSON, Body::from_stream(broken)).await.unwrap());
     assert_eq!(statuses(&lines), [200, 400]);
     assert_eq!(lines[1]["problem"]["code"], "BROKEN_BODY");
 }
@@ -332,10 +272,7 @@ async fn a_client_that_goes_while_nothing_happens_ends_the_batch_at_once() {
         std::task::Poll::<Option<Result<Bytes, Infallible>>>::Pending
     });
     let routes = public(&stage.api);
-    let response = routes
-        .oneshot(batch(NDJSON, Body::from_stream(silent)))
-        .await
-        .unwrap();
+    let response = routes.oneshot(batch(NDJSON, Body::from_stream(silent))).await.unwrap();
     let begun = tokio::time::Instant::now();
     drop(response);
     assert_eq!(is_held.recv().await, None);

@@ -39,9 +39,7 @@ impl Said {
     /// 400 for a header that is given twice, or cannot be read as what it should be.
     pub(crate) fn read(headers: &HeaderMap) -> Result<Self, Problem> {
         single(headers, &CONTENT_TYPE)?;
-        let request = single(headers, &IDEMPOTENCY_KEY)?
-            .map(str::parse)
-            .transpose();
+        let request = single(headers, &IDEMPOTENCY_KEY)?.map(str::parse).transpose();
         let deadline = single(headers, &DEADLINE)?.map(str::parse).transpose();
         Ok(Self {
             request: request.map_err(|bad| Problem::bad_header("Idempotency-Key", bad))?,
@@ -61,9 +59,7 @@ impl Preferred {
     pub(crate) fn read(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut preferred = Self::default();
         for value in headers.get_all(PREFER) {
-            let value = value
-                .to_str()
-                .map_err(|_| Problem::bad_header("Prefer", NOT_ASCII))?;
+            let value = value.to_str().map_err(|_| Problem::bad_header("Prefer", NOT_ASCII))?;
             for preference in split(value, ',') {
                 preferred.add(preference)?;
             }
@@ -96,22 +92,14 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
         return Ok(None);
     };
     if values.next().is_some() {
-        return Err(Problem::bad_header(
-            name.as_str(),
-            "it is given more than once",
-        ));
+        return Err(Problem::bad_header(name.as_str(), "it is given more than once"));
     }
-    value
-        .to_str()
-        .map(Some)
-        .map_err(|_| Problem::bad_header(name.as_str(), NOT_ASCII))
+    value.to_str().map(Some).map_err(|_| Problem::bad_header(name.as_str(), NOT_ASCII))
 }
 
 /// The sequence in exactly one strong tag, such as `"3"`; `"0"` says that there is no event yet.
 fn sequence(tag: &str) -> Result<u64, Problem> {
-    let digits = tag
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
+    let digits = tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let is_plain = |digits: &&str| {
         digits.bytes().all(|byte| byte.is_ascii_digit())
             && (*digits == "0" || !digits.starts_with('0'))
@@ -121,25 +109,16 @@ fn sequence(tag: &str) -> Result<u64, Problem> {
         .and_then(|digits| digits.parse::<i64>().ok())
         .and_then(|sequence| u64::try_from(sequence).ok())
         .ok_or_else(|| {
-            Problem::bad_header(
-                "If-Match",
-                "it is exactly one strong tag of a sequence, as \"3\"",
-            )
+            Problem::bad_header("If-Match", "it is exactly one strong tag of a sequence, as \"3\"")
         })
 }
 
 fn milliseconds(seconds: &str) -> Result<u64, Problem> {
     if seconds.is_empty() || !seconds.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Problem::bad_header(
-            "Prefer",
-            "wait is a whole number of seconds",
-        ));
+        return Err(Problem::bad_header("Prefer", "wait is a whole number of seconds"));
     }
     // A number too large to be read is a long wait, and waits have a limit anyway.
-    Ok(seconds
-        .parse::<u64>()
-        .unwrap_or(u64::MAX)
-        .saturating_mul(1_000))
+    Ok(seconds.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1_000))
 }
 
 /// Splits at a separator that does not stand inside a quoted text.
@@ -186,10 +165,7 @@ mod tests {
             ("ordain-deadline", "1970-01-01T00:00:01Z"),
             ("prefer", "wait=2"),
         ]);
-        let preferred = Preferred {
-            wait_ms: Some(2_000),
-            respond_async: false,
-        };
+        let preferred = Preferred { wait_ms: Some(2_000), respond_async: false };
         assert_eq!(
             said,
             Ok(Said {
@@ -208,12 +184,7 @@ mod tests {
 
     #[test]
     fn a_header_given_twice_or_not_readable_is_refused() {
-        for name in [
-            "idempotency-key",
-            "if-match",
-            "ordain-deadline",
-            "content-type",
-        ] {
+        for name in ["idempotency-key", "if-match", "ordain-deadline", "content-type"] {
             let good = match name {
                 "if-match" => "\"1\"",
                 "ordain-deadline" => "1970-01-01T00:00:01Z",
@@ -233,10 +204,7 @@ mod tests {
     #[test]
     fn only_one_strong_tag_of_a_sequence_is_a_match() {
         for (tag, expected) in [("\"0\"", 0), ("\"9223372036854775807\"", i64::MAX as u64)] {
-            assert_eq!(
-                read(&[("if-match", tag)]).unwrap().expected_sequence,
-                Some(expected)
-            );
+            assert_eq!(read(&[("if-match", tag)]).unwrap().expected_sequence, Some(expected));
         }
         for bad in [
             "*",
@@ -267,18 +235,9 @@ mod tests {
         assert_eq!(of(&["respond-async"]), Ok((None, true)));
         assert_eq!(of(&["Respond-Async, wait=10"]), Ok((Some(10_000), true)));
         assert_eq!(of(&["wait=10", "wait=20"]), Ok((Some(10_000), false)));
-        assert_eq!(
-            of(&["foo; bar=\"a, wait=1\", wait=\"3\"; x=1"]),
-            Ok((Some(3_000), false))
-        );
-        assert_eq!(
-            of(&["foo=\"\\\", wait=1\", , handling=strict"]),
-            Ok((None, false))
-        );
-        assert_eq!(
-            of(&["wait=99999999999999999999"]),
-            Ok((Some(u64::MAX), false))
-        );
+        assert_eq!(of(&["foo; bar=\"a, wait=1\", wait=\"3\"; x=1"]), Ok((Some(3_000), false)));
+        assert_eq!(of(&["foo=\"\\\", wait=1\", , handling=strict"]), Ok((None, false)));
+        assert_eq!(of(&["wait=99999999999999999999"]), Ok((Some(u64::MAX), false)));
         for bad in ["wait", "wait=", "wait=-1", "wait=1.5", "wait=a", "wait=+1"] {
             assert_eq!(of(&[bad]), Err(400), "{bad}");
         }

@@ -31,14 +31,8 @@ fn send(stage: &Stage, request: Request<Body>) -> JoinHandle<Read> {
 
 /// The reply of a worker that decided this way.
 fn reply(stage: &Stage, command: &Command, outcome: Outcome) -> Arc<Commit> {
-    let commit = Arc::new(Commit {
-        outcome,
-        sequence: 4,
-        ..success(command)
-    });
-    stage
-        .replies
-        .answer(command, Answer::Commit(Arc::clone(&commit)));
+    let commit = Arc::new(Commit { outcome, sequence: 4, ..success(command) });
+    stage.replies.answer(command, Answer::Commit(Arc::clone(&commit)));
     commit
 }
 
@@ -50,16 +44,10 @@ async fn everything_that_was_said_stands_in_the_command() {
         ("if-match", "\"3\""),
         ("ordain-deadline", "1970-01-01T00:00:01Z"),
     ];
-    send(
-        &stage,
-        post("/v1/account/b/deposit", &headers, " { \"amount\" : 5 } "),
-    );
+    send(&stage, post("/v1/account/b/deposit", &headers, " { \"amount\" : 5 } "));
     let command = stage.log.appended(1).await;
     assert_eq!(command.aggregate.as_str(), "default/account/b");
-    assert_eq!(
-        (command.request.as_str(), command.name.as_str()),
-        ("r-1", "deposit")
-    );
+    assert_eq!((command.request.as_str(), command.name.as_str()), ("r-1", "deposit"));
     assert_eq!(command.data.as_str(), "{ \"amount\" : 5 }");
     assert_eq!(command.expected_sequence, Some(3));
     assert_eq!(command.deadline.unwrap().nanoseconds(), 1_000_000_000);
@@ -68,18 +56,12 @@ async fn everything_that_was_said_stands_in_the_command() {
 #[tokio::test(start_paused = true)]
 async fn a_success_is_answered_with_the_outcome_document_and_the_sequence_as_tag() {
     let stage = Stage::set().await;
-    let answer = send(
-        &stage,
-        post(DEPOSIT, &[("idempotency-key", "r")], "{\"amount\":1}"),
-    );
+    let answer = send(&stage, post(DEPOSIT, &[("idempotency-key", "r")], "{\"amount\":1}"));
     let commit = reply(&stage, &stage.log.appended(1).await, Outcome::Success);
     let read = answer.await.unwrap();
     assert_eq!((read.status, read.header("etag")), (200, Some("\"4\"")));
     assert_eq!(read.header("idempotency-key"), Some("r"));
-    assert_eq!(
-        (read.header("idempotency-replayed"), read.header("location")),
-        (None, None)
-    );
+    assert_eq!((read.header("idempotency-replayed"), read.header("location")), (None, None));
     assert_eq!(read.body, document::outcome(&commit));
 }
 
@@ -91,14 +73,9 @@ async fn a_repeat_has_the_same_body_and_is_marked() {
     let commit = reply(&stage, &stage.log.appended(1).await, Outcome::Success);
     let first = first.await.unwrap();
     let second = send(&stage, request());
-    stage
-        .replies
-        .answer(&stage.log.appended(2).await, Answer::Commit(commit));
+    stage.replies.answer(&stage.log.appended(2).await, Answer::Commit(commit));
     let second = second.await.unwrap();
-    assert_eq!(
-        (second.status, second.header("idempotency-replayed")),
-        (200, Some("true"))
-    );
+    assert_eq!((second.status, second.header("idempotency-replayed")), (200, Some("true")));
     assert_eq!(second.body, first.body);
 }
 
@@ -108,10 +85,7 @@ async fn what_creates_is_answered_201_and_says_where_the_aggregate_is() {
     let with_id = send(&stage, post("/v1/account/a/open", &[], "{}"));
     reply(&stage, &stage.log.appended(1).await, Outcome::Success);
     let read = with_id.await.unwrap();
-    assert_eq!(
-        (read.status, read.header("location")),
-        (201, Some("/v1/account/a"))
-    );
+    assert_eq!((read.status, read.header("location")), (201, Some("/v1/account/a")));
 
     let create = || post("/v1/account/open", &[("idempotency-key", "r1")], "{}");
     let answer = send(&stage, create());
@@ -120,16 +94,9 @@ async fn what_creates_is_answered_201_and_says_where_the_aggregate_is() {
     assert_eq!(command.aggregate.id(), id);
     reply(&stage, &command, Outcome::Success);
     let read = answer.await.unwrap();
-    assert_eq!(
-        (read.status, read.header("location")),
-        (201, Some(&*format!("/v1/account/{id}")))
-    );
+    assert_eq!((read.status, read.header("location")), (201, Some(&*format!("/v1/account/{id}"))));
     send(&stage, create());
-    assert_eq!(
-        stage.log.appended(3).await.aggregate,
-        command.aggregate,
-        "a retry lands there too"
-    );
+    assert_eq!(stage.log.appended(3).await.aggregate, command.aggregate, "a retry lands there too");
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,10 +106,7 @@ async fn without_a_request_id_one_is_made_and_given_back() {
     let command = stage.log.appended(1).await;
     reply(&stage, &command, Outcome::Success);
     let read = answer.await.unwrap();
-    assert_eq!(
-        read.header("idempotency-key"),
-        Some(command.request.as_str())
-    );
+    assert_eq!(read.header("idempotency-key"), Some(command.request.as_str()));
     assert_eq!(read.json()["requestId"], command.request.as_str());
     let id: uuid::Uuid = command.request.as_str().parse().unwrap();
     assert_eq!(id.get_version_num(), 7);
@@ -154,11 +118,7 @@ async fn every_outcome_but_success_is_a_problem_that_carries_the_document() {
     let code = Code::new("SOME_CODE");
     let cases = [
         (Outcome::Fail(code.clone()), 409, "SOME_CODE"),
-        (
-            Outcome::Fail(Code::SEQUENCE_MISMATCH),
-            412,
-            "SEQUENCE_MISMATCH",
-        ),
+        (Outcome::Fail(Code::SEQUENCE_MISMATCH), 412, "SEQUENCE_MISMATCH"),
         (Outcome::Expired, 409, "EXPIRED"),
         (Outcome::Rejected(code), 422, "SOME_CODE"),
     ];
@@ -171,23 +131,15 @@ async fn every_outcome_but_success_is_a_problem_that_carries_the_document() {
         assert_eq!(read.problem(), (status, code.to_owned()));
         assert_eq!(read.json()["result"]["outcome"], name);
         assert_eq!(read.json()["requestId"], command.request.as_str());
-        assert_eq!(
-            read.header("idempotency-key"),
-            Some(command.request.as_str())
-        );
+        assert_eq!(read.header("idempotency-key"), Some(command.request.as_str()));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_known_and_what_is_certain_are_told_apart() {
     let stage = Stage::set().await;
-    let request = |wait| {
-        post(
-            DEPOSIT,
-            &[("idempotency-key", "r"), ("prefer", wait)],
-            "{\"amount\":1}",
-        )
-    };
+    let request =
+        |wait| post(DEPOSIT, &[("idempotency-key", "r"), ("prefer", wait)], "{\"amount\":1}");
     let begun = tokio::time::Instant::now();
     let timed_out = send(&stage, request("wait=2")).await.unwrap();
     assert_eq!(timed_out.problem(), (504, "TIMEOUT".to_owned()));
@@ -209,10 +161,7 @@ async fn what_is_not_known_and_what_is_certain_are_told_apart() {
     stage.log.appended(3).await;
     reply(&stage, &command, Outcome::Success);
     assert_eq!(first.await.unwrap().status, 200);
-    assert_eq!(
-        other.await.unwrap().problem(),
-        (422, "KEY_REUSED".to_owned())
-    );
+    assert_eq!(other.await.unwrap().problem(), (422, "KEY_REUSED".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -250,34 +199,18 @@ async fn bad_input_of_every_kind_gets_its_status_and_nothing_is_produced() {
         (with("if-match", "*"), 400, "BAD_HEADER"),
         (with("ordain-deadline", "soon"), 400, "BAD_HEADER"),
         (with("prefer", "wait=soon"), 400, "BAD_HEADER"),
-        (
-            plain.body(Body::from(body)).unwrap(),
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-        ),
-        (
-            Request::post(DEPOSIT).body(Body::from(body)).unwrap(),
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-        ),
+        (plain.body(Body::from(body)).unwrap(), 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (Request::post(DEPOSIT).body(Body::from(body)).unwrap(), 415, "UNSUPPORTED_MEDIA_TYPE"),
         (post(DEPOSIT, &[], "{"), 400, "MALFORMED_JSON"),
         (post(DEPOSIT, &[], ""), 400, "MALFORMED_JSON"),
-        (
-            post(DEPOSIT, &[], "{\"amount\":1,\"amount\":1}"),
-            400,
-            "MALFORMED_JSON",
-        ),
+        (post(DEPOSIT, &[], "{\"amount\":1,\"amount\":1}"), 400, "MALFORMED_JSON"),
         (post(DEPOSIT, &[], "{\"amount\":0}"), 422, "INVALID_BODY"),
         (json(DEPOSIT).map(|_| large), 413, "BODY_TOO_LARGE"),
     ];
     for (request, status, code) in cases {
         let shown = format!("{request:?}");
         let shown = &shown[..shown.len().min(300)];
-        assert_eq!(
-            stage.ask(request).await.problem(),
-            (status, code.to_owned()),
-            "{shown}"
-        );
+        assert_eq!(stage.ask(request).await.problem(), (status, code.to_owned()), "{shown}");
     }
     let violated = stage.ask(post(DEPOSIT, &[], "{\"amount\":0}")).await.json();
     assert_eq!(violated["violations"][0]["pointer"], "/amount");

@@ -33,9 +33,7 @@ fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
 /// What a value is, or refers to.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value.get("$ref").and_then(Value::as_str) {
-        Some(target) => document
-            .pointer(target.strip_prefix('#').unwrap())
-            .expect(target),
+        Some(target) => document.pointer(target.strip_prefix('#').unwrap()).expect(target),
         None => value,
     }
 }
@@ -50,10 +48,7 @@ fn walk<'a>(value: &'a Value, pointer: &str, found: &mut Vec<(String, &'a Value)
     match value {
         Value::Object(members) => members.iter().for_each(|(name, value)| go_on(name, value)),
         Value::Array(elements) => {
-            elements
-                .iter()
-                .enumerate()
-                .for_each(|(at, value)| go_on(&at.to_string(), value));
+            elements.iter().enumerate().for_each(|(at, value)| go_on(&at.to_string(), value));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
@@ -66,13 +61,7 @@ fn the_document_has_what_every_description_must_have() {
     assert_eq!(document["info"]["version"], "1.2.3");
     assert!(document["info"]["title"].is_string());
     let known = ["openapi", "info", "servers", "tags", "paths", "components"];
-    assert!(
-        document
-            .as_object()
-            .unwrap()
-            .keys()
-            .all(|name| known.contains(&name.as_str()))
-    );
+    assert!(document.as_object().unwrap().keys().all(|name| known.contains(&name.as_str())));
     for (kind, components) in document["components"].as_object().unwrap() {
         assert!(["schemas", "parameters", "headers", "responses"].contains(&kind.as_str()));
         for name in components.as_object().unwrap().keys() {
@@ -91,10 +80,7 @@ fn every_reference_leads_somewhere() {
     let mut count = 0;
     for (pointer, target) in references {
         let target = target.as_str().unwrap();
-        assert!(
-            document.pointer(&target[1..]).is_some(),
-            "{pointer}: {target}"
-        );
+        assert!(document.pointer(&target[1..]).is_some(), "{pointer}: {target}");
         count += 1;
     }
     assert!(count > 100, "{count}");
@@ -103,55 +89,30 @@ fn every_reference_leads_somewhere() {
 #[test]
 fn every_operation_is_whole() {
     let document = description();
-    let tags: HashSet<_> = document["tags"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|tag| &tag["name"])
-        .collect();
+    let tags: HashSet<_> =
+        document["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
     let mut ids = HashSet::new();
     for (path, method, operation) in operations(&document) {
         let id = operation["operationId"].as_str().unwrap();
         assert!(ids.insert(id), "{id} twice");
-        assert!(
-            operation["tags"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .all(|tag| tags.contains(tag))
-        );
+        assert!(operation["tags"].as_array().unwrap().iter().all(|tag| tags.contains(tag)));
         assert!(operation["summary"].is_string(), "{id}");
         let responses = operation["responses"].as_object().unwrap();
-        assert!(
-            responses.keys().any(|status| status.starts_with('2')),
-            "{id}"
-        );
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{id}");
         for (status, response) in responses {
-            assert!(
-                status
-                    .parse::<u16>()
-                    .is_ok_and(|status| (200..600).contains(&status))
-            );
-            assert!(
-                resolved(&document, response)["description"].is_string(),
-                "{id} {status}"
-            );
+            assert!(status.parse::<u16>().is_ok_and(|status| (200..600).contains(&status)));
+            assert!(resolved(&document, response)["description"].is_string(), "{id} {status}");
         }
         assert_eq!(
             operation.get("requestBody").is_some(),
             method == "post" && !path.ends_with("/retry")
         );
         let none = Vec::new();
-        let parameters = operation
-            .get("parameters")
-            .map_or(&none, |all| all.as_array().unwrap());
+        let parameters = operation.get("parameters").map_or(&none, |all| all.as_array().unwrap());
         let mut in_path = BTreeSet::new();
         for parameter in parameters {
             let parameter = resolved(&document, parameter);
-            assert!(
-                parameter["schema"].is_object() && parameter["name"].is_string(),
-                "{id}"
-            );
+            assert!(parameter["schema"].is_object() && parameter["name"].is_string(), "{id}");
             match parameter["in"].as_str().unwrap() {
                 "path" => {
                     assert_eq!(parameter["required"], true, "{id}");
@@ -186,9 +147,7 @@ fn compiled(document: &Value, schema: &Value) -> jsonschema::Validator {
         "components": document["components"],
     });
     let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
-    options
-        .build(&root)
-        .unwrap_or_else(|bad| panic!("{schema}: {bad}"))
+    options.build(&root).unwrap_or_else(|bad| panic!("{schema}: {bad}"))
 }
 
 #[test]
@@ -211,10 +170,7 @@ fn every_example_is_one() {
             continue;
         };
         let validator = compiled(&document, schema);
-        let errors: Vec<_> = validator
-            .iter_errors(example)
-            .map(|bad| bad.to_string())
-            .collect();
+        let errors: Vec<_> = validator.iter_errors(example).map(|bad| bad.to_string()).collect();
         assert!(errors.is_empty(), "{pointer}: {errors:?}");
         count += 1;
     }
@@ -238,10 +194,7 @@ fn every_command_is_described_by_the_schema_that_it_is_checked_against() {
             let reference = format!("#/components/schemas/{name}");
             assert_eq!(body["application/json"]["schema"]["$ref"], reference);
             let without_id = format!("/v1/{}/{}", definition.name, command.name);
-            assert_eq!(
-                document["paths"].get(&without_id).is_some(),
-                command.creates
-            );
+            assert_eq!(document["paths"].get(&without_id).is_some(), command.creates);
         }
     }
 }
@@ -250,10 +203,7 @@ fn every_command_is_described_by_the_schema_that_it_is_checked_against() {
 fn references_within_a_schema_lead_into_its_component() {
     let mut schema = json!({"$defs": {"a": true}, "items": [{"$ref": "#/$defs/a"}, {"$ref": "#"}]});
     rebase(&mut schema, "x.y");
-    assert_eq!(
-        schema["items"][0]["$ref"],
-        "#/components/schemas/x.y/$defs/a"
-    );
+    assert_eq!(schema["items"][0]["$ref"], "#/components/schemas/x.y/$defs/a");
     assert_eq!(schema["items"][1]["$ref"], "#/components/schemas/x.y");
 }
 
@@ -263,11 +213,7 @@ async fn whatever_is_described_is_routed() {
     let document: Value = stage.get("/openapi.json").await.json();
     for (path, method, operation) in operations(&document) {
         let is_for_operators = operation["tags"][0] == "operators";
-        let routes = if is_for_operators {
-            admin(&stage.api)
-        } else {
-            public(&stage.api)
-        };
+        let routes = if is_for_operators { admin(&stage.api) } else { public(&stage.api) };
         let target = path.replace("{type}", "account").replace(['{', '}'], "");
         let method = method.to_ascii_uppercase();
         let request = Request::builder().method(method.as_str()).uri(&target);
@@ -276,28 +222,18 @@ async fn whatever_is_described_is_routed() {
         let is_kind = path == "/problems/{kind}";
         assert!(is_kind || !is_nowhere, "{method} {target}: {read:?}");
     }
-    assert_eq!(
-        stage.get("/problems/key-reused").await.json()["status"],
-        422
-    );
+    assert_eq!(stage.get("/problems/key-reused").await.json()["status"], 422);
 }
 
 #[tokio::test]
 async fn types_are_told_with_their_schemas() {
     let stage = Stage::set().await;
     let read = stage.get("/v1/types").await.json();
-    let names: Vec<_> = read["types"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|known| &known["type"])
-        .collect();
+    let names: Vec<_> =
+        read["types"].as_array().unwrap().iter().map(|known| &known["type"]).collect();
     assert_eq!(names, ["account", "job-request"]);
     let open = &read["types"][0]["commands"][0];
-    assert_eq!(
-        (&open["command"], &open["creates"]),
-        (&json!("open"), &json!(true))
-    );
+    assert_eq!((&open["command"], &open["creates"]), (&json!("open"), &json!(true)));
     assert!(open["schema"]["$schema"].is_string());
     assert_eq!(open["schemaHash"].as_str().unwrap().len(), 32);
 }

@@ -28,33 +28,21 @@ async fn a_state_is_folded_from_all_commits() {
 async fn a_state_begins_from_its_snapshot() {
     let stage = stage().await;
     stage.histories.snapshot("a", 2, r#"{"funds":1010}"#);
-    assert_eq!(
-        stage.get("/v1/account/a").await.json()["state"],
-        json!({"funds": 1060})
-    );
+    assert_eq!(stage.get("/v1/account/a").await.json()["state"], json!({"funds": 1060}));
 }
 
 #[tokio::test]
 async fn a_state_as_of_a_sequence_may_lie_within_a_commit() {
     let stage = stage().await;
     stage.histories.open("b", &[&[1], &[1], &[1], &[1], &[1]]);
-    for (id, sequence, revision, funds) in [
-        ("a", 1, 1, 0),
-        ("a", 2, 2, 10),
-        ("a", 3, 3, 30),
-        ("a", 4, 3, 60),
-        ("b", 5, 5, 4),
-    ] {
-        let read = stage
-            .get(&format!("/v1/account/{id}?sequence={sequence}"))
-            .await;
+    for (id, sequence, revision, funds) in
+        [("a", 1, 1, 0), ("a", 2, 2, 10), ("a", 3, 3, 30), ("a", 4, 3, 60), ("b", 5, 5, 4)]
+    {
+        let read = stage.get(&format!("/v1/account/{id}?sequence={sequence}")).await;
         let expected = json!({"type": "account", "id": id, "revision": revision,
             "sequence": sequence, "state": {"funds": funds}});
         assert_eq!(read.json(), expected);
-        assert_eq!(
-            read.header("etag"),
-            Some(format!("\"{sequence}\"").as_str())
-        );
+        assert_eq!(read.header("etag"), Some(format!("\"{sequence}\"").as_str()));
     }
     let read = stage.get("/v1/account/a?sequence=5").await;
     assert_eq!(read.problem(), (404, "SEQUENCE_NOT_REACHED".to_owned()));
@@ -65,9 +53,7 @@ async fn a_state_as_of_a_sequence_is_folded_from_a_snapshot_below_it_or_the_begi
     let stage = stage().await;
     stage.histories.snapshot("a", 2, r#"{"funds":1010}"#);
     for (sequence, funds) in [(1, 0), (2, 10), (3, 1030), (4, 1060)] {
-        let read = stage
-            .get(&format!("/v1/account/a?sequence={sequence}"))
-            .await;
+        let read = stage.get(&format!("/v1/account/a?sequence={sequence}")).await;
         assert_eq!(read.json()["state"]["funds"], funds);
     }
 }
@@ -93,11 +79,7 @@ async fn who_has_the_state_is_not_sent_it_again() {
     ] {
         let request = Request::get("/v1/account/a").header("if-none-match", tags);
         let read = stage.ask(request.body(Body::empty()).unwrap()).await;
-        assert_eq!(
-            (read.status, read.header("etag")),
-            (status, Some("\"4\"")),
-            "{tags}"
-        );
+        assert_eq!((read.status, read.header("etag")), (status, Some("\"4\"")), "{tags}");
         assert_eq!(read.body.is_empty(), status == 304);
     }
 }
@@ -106,28 +88,14 @@ async fn who_has_the_state_is_not_sent_it_again() {
 async fn there_is_no_aggregate_until_there_is_an_event() {
     let stage = stage().await;
     stage.histories.refuse("refused");
-    for path in [
-        "nobody",
-        "refused",
-        "refused?sequence=1",
-        "refused/events",
-        "nobody/events?from=3",
-    ] {
+    for path in
+        ["nobody", "refused", "refused?sequence=1", "refused/events", "nobody/events?from=3"]
+    {
         let read = stage.get(&format!("/v1/account/{path}")).await;
-        assert_eq!(
-            read.problem(),
-            (404, "UNKNOWN_AGGREGATE".to_owned()),
-            "{path}"
-        );
+        assert_eq!(read.problem(), (404, "UNKNOWN_AGGREGATE".to_owned()), "{path}");
     }
-    assert_eq!(
-        stage.get("/v1/nothing/a").await.problem(),
-        (404, "UNKNOWN_TYPE".to_owned())
-    );
-    assert_eq!(
-        stage.get("/v1/nothing/a/events").await.problem().1,
-        "UNKNOWN_TYPE"
-    );
+    assert_eq!(stage.get("/v1/nothing/a").await.problem(), (404, "UNKNOWN_TYPE".to_owned()));
+    assert_eq!(stage.get("/v1/nothing/a/events").await.problem().1, "UNKNOWN_TYPE");
 }
 
 #[tokio::test]
@@ -144,37 +112,21 @@ async fn events_are_given_byte_for_byte_and_page_by_page() {
     assert_eq!(read.text(), text);
     let sequences = |read: crate::staged::Read| -> Vec<u64> {
         let events = read.json()["events"].as_array().unwrap().clone();
-        events
-            .iter()
-            .map(|event| event["sequence"].as_u64().unwrap())
-            .collect()
+        events.iter().map(|event| event["sequence"].as_u64().unwrap()).collect()
     };
     let rest = stage.get("/v1/account/a/events?from=4").await;
     assert_eq!(rest.json().get("next"), None);
     assert_eq!(sequences(rest), [4]);
-    assert_eq!(
-        sequences(stage.get("/v1/account/a/events").await),
-        [1, 2, 3, 4]
-    );
-    assert_eq!(
-        stage.get("/v1/account/a/events?from=5").await.text(),
-        r#"{"events":[]}"#
-    );
+    assert_eq!(sequences(stage.get("/v1/account/a/events").await), [1, 2, 3, 4]);
+    assert_eq!(stage.get("/v1/account/a/events?from=5").await.text(), r#"{"events":[]}"#);
 }
 
 #[tokio::test]
 async fn a_page_of_events_has_a_largest_size() {
-    let stage = Stage::set_with(Settings {
-        page_bytes_max: 1,
-        ..Settings::default()
-    })
-    .await;
+    let stage = Stage::set_with(Settings { page_bytes_max: 1, ..Settings::default() }).await;
     stage.histories.open("a", &[&[10], &[20]]);
     let read = stage.get("/v1/account/a/events").await.json();
-    assert_eq!(
-        (read["events"].as_array().unwrap().len(), &read["next"]),
-        (1, &json!(2))
-    );
+    assert_eq!((read["events"].as_array().unwrap().len(), &read["next"]), (1, &json!(2)));
 }
 
 #[tokio::test]

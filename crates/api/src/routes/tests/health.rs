@@ -7,16 +7,12 @@ use serde_json::{Value, json};
 use crate::staged::{Read, Stage};
 
 async fn operate(stage: &Stage, path: &str) -> Read {
-    stage
-        .operate(Request::get(path).body(Body::empty()).unwrap())
-        .await
+    stage.operate(Request::get(path).body(Body::empty()).unwrap()).await
 }
 
 fn failed(read: &Read) -> Vec<Value> {
     let checks = read.json()["checks"].as_array().unwrap().clone();
-    let failed = checks
-        .into_iter()
-        .filter(|check| check["status"] == "failed");
+    let failed = checks.into_iter().filter(|check| check["status"] == "failed");
     failed.map(|check| check["name"].clone()).collect()
 }
 
@@ -39,21 +35,14 @@ async fn readiness_is_the_truth_about_what_it_depends_on() {
     let stage = Stage::set().await;
     stage.outcomes.fail(true);
     let ready = stage.get("/readyz").await;
-    assert_eq!(
-        (ready.status, failed(&ready)),
-        (503, vec![json!("outcomes")])
-    );
+    assert_eq!((ready.status, failed(&ready)), (503, vec![json!("outcomes")]));
     assert_eq!(stage.get("/livez").await.status, 200);
 }
 
 #[tokio::test]
 async fn readiness_is_what_the_parts_of_the_process_say() {
     let stage = Stage::set().await;
-    stage
-        .api
-        .parts
-        .readiness
-        .set("worker", Err("starting".to_owned()));
+    stage.api.parts.readiness.set("worker", Err("starting".to_owned()));
     assert_eq!(failed(&stage.get("/readyz").await), ["worker"]);
     stage.api.parts.readiness.set("worker", Ok(()));
     assert_eq!(stage.get("/readyz").await.status, 200);
@@ -75,17 +64,9 @@ async fn operators_see_metrics_configuration_and_status() {
     let stage = Stage::set().await;
     let metrics = operate(&stage, "/metrics").await;
     assert_eq!(metrics.text(), "some_metric 1\n");
-    assert!(
-        metrics
-            .header("content-type")
-            .unwrap()
-            .starts_with("text/plain; version=0.0.4")
-    );
+    assert!(metrics.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
     let configuration = operate(&stage, "/v1/admin/config").await;
-    assert_eq!(
-        configuration.json(),
-        json!({"listen": {"value": "x", "from": "default"}})
-    );
+    assert_eq!(configuration.json(), json!({"listen": {"value": "x", "from": "default"}}));
     stage.log.ends.send_replace(vec![10, 0]);
     stage.log.progress.send_replace(vec![Some(7), None]);
     let status = operate(&stage, "/v1/admin/status").await.json();

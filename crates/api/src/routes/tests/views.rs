@@ -18,20 +18,14 @@ async fn stage() -> Stage {
 }
 
 fn receipt(sequence: u64) -> Receipt {
-    Receipt {
-        aggregate: account("a"),
-        sequence,
-    }
+    Receipt { aggregate: account("a"), sequence }
 }
 
 #[tokio::test]
 async fn a_row_is_found_by_its_key_with_or_without_encoded_slashes() {
     let stage = stage().await;
     let read = stage.get("/v1/views/accounts/a").await;
-    assert_eq!(
-        read.text(),
-        r#"{"view":"accounts","key":"a","sequence":3,"row":{"funds": 1}}"#
-    );
+    assert_eq!(read.text(), r#"{"view":"accounts","key":"a","sequence":3,"row":{"funds": 1}}"#);
     assert_eq!(read.header("cache-control"), Some("no-store"));
     for path in ["c1/j2", "c1%2Fj2", "c1%2fj2"] {
         let read = stage.get(&format!("/v1/views/cleaner-jobs/{path}")).await;
@@ -61,9 +55,7 @@ async fn rows_are_listed_by_prefix_page_by_page() {
     );
     let read = stage.get("/v1/views/cleaner-jobs?prefix=c1/&limit=2").await;
     assert_eq!(read.text(), text);
-    let read = stage
-        .get("/v1/views/cleaner-jobs?prefix=c1%2F&after=c1%2Fj2")
-        .await;
+    let read = stage.get("/v1/views/cleaner-jobs?prefix=c1%2F&after=c1%2Fj2").await;
     let text = r#"{"view":"cleaner-jobs","rows":[{"key":"c1/j3","sequence":3,"row":{}}]}"#;
     assert_eq!(read.text(), text);
 }
@@ -94,15 +86,11 @@ async fn a_view_that_is_behind_says_so_when_the_wait_is_over() {
     stage.views.mark("accounts", account("a"), 6);
     for path in ["/v1/views/accounts/a", "/v1/views/accounts"] {
         let begun = Instant::now();
-        let read = stage
-            .get(&format!("{path}?receipt={}&wait=2", receipt(7)))
-            .await;
+        let read = stage.get(&format!("{path}?receipt={}&wait=2", receipt(7))).await;
         assert_eq!(read.problem(), (504, "VIEW_BEHIND".to_owned()));
         assert!(read.header("retry-after").is_some());
         assert_eq!(begun.elapsed().as_secs(), 2);
-        let read = stage
-            .get(&format!("{path}?receipt={}&wait=0", receipt(6)))
-            .await;
+        let read = stage.get(&format!("{path}?receipt={}&wait=0", receipt(6))).await;
         assert_eq!(read.status, 200);
     }
 }
@@ -110,17 +98,10 @@ async fn a_view_that_is_behind_says_so_when_the_wait_is_over() {
 #[tokio::test]
 async fn a_receipt_of_what_the_view_ignores_is_refused() {
     let stage = stage().await;
-    for query in [
-        format!("receipt={}", receipt(1)),
-        "receipt=nonsense".to_owned(),
-    ] {
+    for query in [format!("receipt={}", receipt(1)), "receipt=nonsense".to_owned()] {
         for path in ["cleaner-jobs", "cleaner-jobs/c1/j1"] {
             let read = stage.get(&format!("/v1/views/{path}?{query}")).await;
-            assert_eq!(
-                read.problem(),
-                (400, "BAD_QUERY".to_owned()),
-                "{path} {query}"
-            );
+            assert_eq!(read.problem(), (400, "BAD_QUERY".to_owned()), "{path} {query}");
         }
     }
 }

@@ -56,17 +56,8 @@ fn value() -> impl Strategy<Value = String> {
 /// Bodies near those that the example types take.
 fn body() -> impl Strategy<Value = String> {
     let name = select(
-        [
-            "amount",
-            "cleaners",
-            "tasks",
-            "cleanerId",
-            "taskId",
-            "extra",
-            "amoun\\u0074",
-            "a\\u0000",
-        ]
-        .to_vec(),
+        ["amount", "cleaners", "tasks", "cleanerId", "taskId", "extra", "amoun\\u0074", "a\\u0000"]
+            .to_vec(),
     );
     let member = (name, value()).prop_map(|(name, value)| format!("\"{name}\":{value}"));
     let object = vec(member, 0..3).prop_map(|members| format!("{{{}}}", members.join(",")));

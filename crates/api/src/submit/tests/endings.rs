@@ -15,13 +15,7 @@ async fn a_reply_that_overtakes_the_acknowledgement_is_the_answer() {
     let scripted = Scripted::start().await;
     let answer = scripted.submit(deposit("r", 1), LONG);
     let commit = scripted.decide(&scripted.log.appended(1).await);
-    assert_eq!(
-        answer.await.unwrap(),
-        Answered::Decided {
-            commit,
-            replayed: false
-        }
-    );
+    assert_eq!(answer.await.unwrap(), Answered::Decided { commit, replayed: false });
 }
 
 #[tokio::test(start_paused = true)]
@@ -36,10 +30,7 @@ async fn a_reply_that_comes_while_the_command_is_being_produced_is_the_answer() 
     });
     let answered = scripted.submitter.submit(deposit("r", 1), LONG).await;
     assert!(!is_replay(&answered));
-    assert!(
-        scripted.outcomes.queries().is_empty(),
-        "nothing had to be looked up"
-    );
+    assert!(scripted.outcomes.queries().is_empty(), "nothing had to be looked up");
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,23 +54,15 @@ async fn the_outcome_of_an_earlier_record_is_marked_as_a_replay() {
     let again = scripted.submit(deposit("r", 1), LONG);
     let command = scripted.log.appended(2).await;
     scripted.decide(&command);
-    assert_eq!(
-        again.await.unwrap(),
-        Answered::Decided {
-            commit,
-            replayed: true
-        }
-    );
+    assert_eq!(again.await.unwrap(), Answered::Decided { commit, replayed: true });
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_time_out_says_whether_the_command_is_known_to_be_durable() {
     let scripted = Scripted::start().await;
-    for (which, delivered, accepted) in [
-        (1, Some(HERE), true),
-        (2, Some(Delivered::Unknown), false),
-        (3, None, false),
-    ] {
+    for (which, delivered, accepted) in
+        [(1, Some(HERE), true), (2, Some(Delivered::Unknown), false), (3, None, false)]
+    {
         let begun = tokio::time::Instant::now();
         let answer = scripted.submit(deposit(&format!("r{which}"), 1), LONG);
         scripted.log.appended(which).await;
@@ -92,10 +75,7 @@ async fn a_time_out_says_whether_the_command_is_known_to_be_durable() {
             "{answered:?}"
         );
         let took = begun.elapsed();
-        assert!(
-            took >= Duration::from_secs(5) && took < Duration::from_secs(6),
-            "{took:?}"
-        );
+        assert!(took >= Duration::from_secs(5) && took < Duration::from_secs(6), "{took:?}");
     }
 }
 
@@ -117,33 +97,18 @@ async fn what_the_log_refuses_is_certainly_not_accepted() {
     scripted.log.refuse(None);
     let answer = scripted.submit(deposit("r", 1), LONG);
     scripted.decide(&scripted.log.appended(1).await);
-    assert!(
-        !is_replay(&answer.await.unwrap()),
-        "a later attempt is produced anew"
-    );
+    assert!(!is_replay(&answer.await.unwrap()), "a later attempt is produced anew");
 }
 
 #[tokio::test(start_paused = true)]
 async fn over_the_limit_nothing_is_accepted() {
-    let limits = SubmitLimits {
-        in_flight_commands_max: 2,
-        ..SubmitLimits::default()
-    };
+    let limits = SubmitLimits { in_flight_commands_max: 2, ..SubmitLimits::default() };
     let scripted = Scripted::start_with(limits).await;
     let first = scripted.submit(deposit("r1", 1), LONG);
     scripted.submit(deposit("r2", 1), LONG);
     scripted.log.appended(2).await;
     let third = scripted.submitter.submit(deposit("r3", 1), LONG).await;
-    assert!(
-        matches!(
-            third,
-            Answered::NotAccepted {
-                why: Refusal::Busy,
-                ..
-            }
-        ),
-        "{third:?}"
-    );
+    assert!(matches!(third, Answered::NotAccepted { why: Refusal::Busy, .. }), "{third:?}");
     assert_eq!(scripted.log.count(), 2);
     scripted.decide(&scripted.log.appended(1).await);
     first.await.unwrap();
@@ -160,16 +125,7 @@ async fn a_drain_takes_nothing_more_and_answers_all() {
     let drained = tokio::spawn(async move { submitter.drain(Duration::from_secs(3)).await });
     settle().await;
     let late = scripted.submitter.submit(deposit("r2", 1), LONG).await;
-    assert!(
-        matches!(
-            late,
-            Answered::NotAccepted {
-                why: Refusal::Draining,
-                ..
-            }
-        ),
-        "{late:?}"
-    );
+    assert!(matches!(late, Answered::NotAccepted { why: Refusal::Draining, .. }), "{late:?}");
     assert!(!drained.is_finished());
     scripted.decide(&command);
     answer.await.unwrap();
@@ -199,13 +155,7 @@ async fn whoever_waits_for_durability_does_not_wait_for_the_decision() {
 async fn a_command_whose_deadline_has_passed_is_sent_all_the_same() {
     let scripted = Scripted::start().await;
     let deadline = Some(Timestamp::from_nanoseconds(1));
-    let answer = scripted.submit(
-        crate::Request {
-            deadline,
-            ..deposit("r", 1)
-        },
-        LONG,
-    );
+    let answer = scripted.submit(crate::Request { deadline, ..deposit("r", 1) }, LONG);
     let command = scripted.log.appended(1).await;
     assert_eq!(command.deadline, deadline);
     scripted.decide(&command);
@@ -217,10 +167,7 @@ async fn what_is_invalid_is_never_produced() {
     let scripted = Scripted::start().await;
     let limit = SubmitLimits::default().command_bytes_max;
     let long = format!("{{\"amount\":1{}}}", " ".repeat(limit));
-    let with = |body: &'static str| crate::Request {
-        body: Bytes::from(body),
-        ..deposit("r", 1)
-    };
+    let with = |body: &'static str| crate::Request { body: Bytes::from(body), ..deposit("r", 1) };
     let malformed = [
         "",
         "{",
@@ -238,34 +185,18 @@ async fn what_is_invalid_is_never_produced() {
             "{body}: {answered:?}"
         );
     }
-    for body in [
-        "{}",
-        "[]",
-        "{\"amount\":0}",
-        "{\"amount\":1.5}",
-        "{\"amount\":1,\"more\":1}",
-    ] {
+    for body in ["{}", "[]", "{\"amount\":0}", "{\"amount\":1.5}", "{\"amount\":1,\"more\":1}"] {
         let answered = scripted.submitter.submit(with(body), LONG).await;
         assert!(
-            matches!(
-                answered,
-                Answered::Invalid(Invalid::Violations(_) | Invalid::Undecodable(_))
-            ),
+            matches!(answered, Answered::Invalid(Invalid::Violations(_) | Invalid::Undecodable(_))),
             "{body}: {answered:?}"
         );
     }
-    let unknown = crate::Request {
-        command: "burn".parse().unwrap(),
-        ..deposit("r", 1)
-    };
-    let large = crate::Request {
-        body: long.into(),
-        ..deposit("r", 1)
-    };
-    for (request, invalid) in [
-        (unknown, Invalid::UnknownCommand),
-        (large, Invalid::TooLarge { bytes_max: limit }),
-    ] {
+    let unknown = crate::Request { command: "burn".parse().unwrap(), ..deposit("r", 1) };
+    let large = crate::Request { body: long.into(), ..deposit("r", 1) };
+    for (request, invalid) in
+        [(unknown, Invalid::UnknownCommand), (large, Invalid::TooLarge { bytes_max: limit })]
+    {
         let answered = scripted.submitter.submit(request, LONG).await;
         assert_eq!(answered, Answered::Invalid(invalid));
     }

@@ -17,18 +17,14 @@ async fn a_lost_reply_is_made_good_by_the_first_look_up() {
     scripted.outcomes.store(&scripted.log.appended(1).await);
     assert!(!is_replay(&answer.await.unwrap()));
     let took = begun.elapsed();
-    assert!(
-        took >= Duration::from_millis(250) && took <= Duration::from_millis(310),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(250) && took <= Duration::from_millis(310), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn all_that_are_due_are_asked_for_in_one_query_and_ever_less_often() {
     let scripted = Scripted::start().await;
-    let answers: Vec<_> = (0..40)
-        .map(|n| scripted.submit(deposit(&format!("r{n}"), 1), LONG))
-        .collect();
+    let answers: Vec<_> =
+        (0..40).map(|n| scripted.submit(deposit(&format!("r{n}"), 1), LONG)).collect();
     for answer in answers {
         answer.await.unwrap();
     }
@@ -40,10 +36,7 @@ async fn all_that_are_due_are_asked_for_in_one_query_and_ever_less_often() {
 
 #[tokio::test(start_paused = true)]
 async fn a_query_has_a_limit() {
-    let limits = SubmitLimits {
-        look_up_commands_max: 3,
-        ..SubmitLimits::default()
-    };
+    let limits = SubmitLimits { look_up_commands_max: 3, ..SubmitLimits::default() };
     let scripted = Scripted::start_with(limits).await;
     for n in 0..7 {
         scripted.submit(deposit(&format!("r{n}"), 1), LONG);
@@ -67,10 +60,7 @@ async fn all_outcomes_are_looked_up_at_once_after_replies_may_have_been_lost() {
     for answer in answers {
         assert!(!is_replay(&answer.await.unwrap()));
     }
-    assert_eq!(
-        (scripted.outcomes.queries(), begun.elapsed()),
-        (vec![3], Duration::ZERO)
-    );
+    assert_eq!((scripted.outcomes.queries(), begun.elapsed()), (vec![3], Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,10 +87,7 @@ async fn an_outcome_found_under_another_fingerprint_means_that_the_key_was_reuse
 
 #[tokio::test(start_paused = true)]
 async fn the_outcome_is_looked_up_once_more_before_giving_up() {
-    let limits = SubmitLimits {
-        look_up_first_ms: 60_000,
-        ..SubmitLimits::default()
-    };
+    let limits = SubmitLimits { look_up_first_ms: 60_000, ..SubmitLimits::default() };
     let scripted = Scripted::start_with(limits).await;
     let wait = Wait::Outcome(Duration::from_millis(100));
     let answer = scripted.submit(deposit("r", 1), wait);

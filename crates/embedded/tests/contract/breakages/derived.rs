@@ -94,9 +94,7 @@ impl Breakage for LooksAtRequestsOnly {
 impl Outcomes for RequestsOnly {
     async fn find(&self, ids: &[(AggregateKey, RequestId)]) -> Found {
         let of_one = |(_, request): &(AggregateKey, RequestId)| (aggregate("a"), request.clone());
-        self.0
-            .find(&ids.iter().map(of_one).collect::<Vec<_>>())
-            .await
+        self.0.find(&ids.iter().map(of_one).collect::<Vec<_>>()).await
     }
 }
 
@@ -112,9 +110,7 @@ impl Snapshots for Last {
     async fn save(&self, snapshots: Vec<Snapshot>) -> Result<(), Error> {
         let mut all = self.snapshots.lock().expect("lock");
         all.extend(
-            snapshots
-                .into_iter()
-                .map(|one| ((one.aggregate.clone(), one.fold_version), one)),
+            snapshots.into_iter().map(|one| ((one.aggregate.clone(), one.fold_version), one)),
         );
         Ok(())
     }
@@ -134,9 +130,7 @@ impl BrokenStore for LastWins {
         let mut stored = port.load(&[load]).await.expect("loads").remove(0);
         stored.snapshot = self.0.snapshots.lock().expect("lock").get(&key).cloned();
         if let Some(snapshot) = &stored.snapshot {
-            stored
-                .tail
-                .retain(|commit| commit.revision > snapshot.revision);
+            stored.tail.retain(|commit| commit.revision > snapshot.revision);
         }
         let published = self.0.published.lock().expect("lock").get(&key.0).copied();
         stored.published = published.unwrap_or(0);

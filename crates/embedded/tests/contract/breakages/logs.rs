@@ -97,10 +97,7 @@ impl<B: BrokenLog> CommandLog for Wrapped<B> {
 
     async fn progress(&self) -> Result<Vec<Option<u64>>, Error> {
         let all = self.port.progress().await?;
-        Ok(all
-            .into_iter()
-            .map(|one| one.map(|progress| self.how.number(progress)))
-            .collect())
+        Ok(all.into_iter().map(|one| one.map(|progress| self.how.number(progress))).collect())
     }
 
     async fn prune(&self, before: Timestamp) -> Result<(), Error> {
@@ -159,10 +156,7 @@ impl BrokenLog for NamesWrongPlaces {
         command: Command,
     ) -> Result<Delivery, NotAccepted> {
         let delivery = port.append(command)?;
-        Ok(changed(delivery, |at| Position {
-            offset: at.offset + 1,
-            ..at
-        }))
+        Ok(changed(delivery, |at| Position { offset: at.offset + 1, ..at }))
     }
 }
 
@@ -175,10 +169,7 @@ impl BrokenLog for SpreadsAggregates {
         let delivery = port.append(command)?;
         Ok(changed(delivery, |at| {
             let offset = u32::try_from(at.offset).expect("not that many");
-            Position {
-                partition: (at.partition + offset) % 2,
-                ..at
-            }
+            Position { partition: (at.partition + offset) % 2, ..at }
         }))
     }
 }

@@ -57,12 +57,7 @@ impl CrashMarks for Sum {
     }
 
     async fn mark(&self, position: Position) -> Result<u32, Error> {
-        self.0
-            .mark(Position {
-                offset: 0,
-                ..position
-            })
-            .await
+        self.0.mark(Position { offset: 0, ..position }).await
     }
 
     async fn unmark(&self, _: Position) -> Result<(), Error> {
@@ -95,28 +90,18 @@ impl DeadLetters for Newest {
 
     async fn list(&self, after: Option<&LetterId>, limit: usize) -> Result<Vec<DeadLetter>, Error> {
         let all = self.0.lock().expect("lock");
-        let behind = all
-            .iter()
-            .filter(|letter| after.is_none_or(|after| *after < letter.id));
+        let behind = all.iter().filter(|letter| after.is_none_or(|after| *after < letter.id));
         Ok(behind.take(limit).cloned().collect())
     }
 
     async fn get(&self, id: &LetterId) -> Result<Option<DeadLetter>, Error> {
-        Ok(self
-            .0
-            .lock()
-            .expect("lock")
-            .iter()
-            .find(|letter| letter.id == *id)
-            .cloned())
+        Ok(self.0.lock().expect("lock").iter().find(|letter| letter.id == *id).cloned())
     }
 
     async fn retried(&self, id: &LetterId, request: RequestId) -> Result<bool, Error> {
         let mut all = self.0.lock().expect("lock");
         let letter = all.iter_mut().find(|letter| letter.id == *id);
-        Ok(letter
-            .map(|letter| letter.retries = vec![request])
-            .is_some())
+        Ok(letter.map(|letter| letter.retries = vec![request]).is_some())
     }
 }
 
@@ -141,11 +126,8 @@ impl DeadLetters for Texts {
         let mut all = self.0.list(None, 10_000).await?;
         all.sort_by_key(|letter| letter.id.to_string());
         let after = after.map(ToString::to_string);
-        let is_behind = |letter: &DeadLetter| {
-            after
-                .as_ref()
-                .is_none_or(|after| *after < letter.id.to_string())
-        };
+        let is_behind =
+            |letter: &DeadLetter| after.as_ref().is_none_or(|after| *after < letter.id.to_string());
         Ok(all.into_iter().filter(is_behind).take(limit).collect())
     }
 

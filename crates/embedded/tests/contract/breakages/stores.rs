@@ -111,10 +111,7 @@ impl<B: BrokenStore> Commits for Wrapped<B> {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Arc<Commit>>, Error> {
-        Ok(self
-            .how
-            .history(&*self.port, aggregate, (after, limit))
-            .await)
+        Ok(self.how.history(&*self.port, aggregate, (after, limit)).await)
     }
 }
 
@@ -301,13 +298,7 @@ pub(super) struct IgnoresFoldVersions;
 #[async_trait]
 impl BrokenStore for IgnoresFoldVersions {
     async fn load(&self, port: &dyn Commits, load: Load) -> Stored {
-        port.load(&[Load {
-            fold_version: 1,
-            ..load
-        }])
-        .await
-        .expect("loads")
-        .remove(0)
+        port.load(&[Load { fold_version: 1, ..load }]).await.expect("loads").remove(0)
     }
 }
 
@@ -322,9 +313,7 @@ impl BrokenStore for BeginsOneLate {
         of: &AggregateKey,
         range: (u64, usize),
     ) -> Vec<Arc<Commit>> {
-        port.history(of, range.0.saturating_add(1), range.1)
-            .await
-            .expect("reads")
+        port.history(of, range.0.saturating_add(1), range.1).await.expect("reads")
     }
 }
 

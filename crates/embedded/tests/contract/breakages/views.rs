@@ -79,10 +79,7 @@ impl<B: BrokenViews> ViewStore for Wrapped<B> {
     }
 
     async fn write(&self, view: &str, writes: Vec<RowWrite>) -> Result<Vec<bool>, Error> {
-        Ok(self
-            .how
-            .write(&*self.port, self.how.view(view), writes)
-            .await)
+        Ok(self.how.write(&*self.port, self.how.view(view), writes).await)
     }
 
     async fn marks(&self, view: &str, of: &[AggregateKey]) -> Result<Vec<Option<u64>>, Error> {
@@ -90,10 +87,7 @@ impl<B: BrokenViews> ViewStore for Wrapped<B> {
     }
 
     async fn set_marks(&self, view: &str, marks: Vec<Mark>) -> Result<Vec<bool>, Error> {
-        Ok(self
-            .how
-            .set_marks(&*self.port, self.how.view(view), marks)
-            .await)
+        Ok(self.how.set_marks(&*self.port, self.how.view(view), marks).await)
     }
 
     async fn list(&self, view: &str, range: &RowRange) -> Result<RowList, Error> {
@@ -147,10 +141,8 @@ impl BrokenViews for Unconditional {
 impl BrokenViews for AllOrNothing {
     async fn write(&self, port: &dyn ViewStore, view: &str, writes: Vec<RowWrite>) -> Vec<bool> {
         for write in &writes {
-            let stored = port
-                .rows(view, std::slice::from_ref(&write.row.key))
-                .await
-                .expect("reads");
+            let stored =
+                port.rows(view, std::slice::from_ref(&write.row.key)).await.expect("reads");
             if stored[0].as_ref().map(|row| row.sequence) != write.expected {
                 return vec![false; writes.len()];
             }
@@ -163,9 +155,7 @@ impl BrokenViews for AllOrNothing {
 impl BrokenViews for ForgetsTombstones {
     async fn rows(&self, port: &dyn ViewStore, view: &str, keys: &[String]) -> Vec<Option<Row>> {
         let rows = port.rows(view, keys).await.expect("reads");
-        rows.into_iter()
-            .map(|row| row.filter(|row| row.body.is_some()))
-            .collect()
+        rows.into_iter().map(|row| row.filter(|row| row.body.is_some())).collect()
     }
 }
 
@@ -173,9 +163,7 @@ impl BrokenViews for ForgetsTombstones {
 impl BrokenViews for ShowsLate {
     async fn rows(&self, port: &dyn ViewStore, view: &str, keys: &[String]) -> Vec<Option<Row>> {
         let rows = port.rows(view, keys).await.expect("reads");
-        rows.into_iter()
-            .map(|row| row.filter(|row| row.sequence > 1))
-            .collect()
+        rows.into_iter().map(|row| row.filter(|row| row.sequence > 1)).collect()
     }
 }
 
@@ -194,10 +182,7 @@ impl BrokenViews for EndsAtTombstones {
 impl BrokenViews for Offsets {
     async fn list(&self, port: &dyn ViewStore, view: &str, range: &RowRange) -> RowList {
         if let Some(after) = &range.after {
-            let there = port
-                .rows(view, std::slice::from_ref(after))
-                .await
-                .expect("reads");
+            let there = port.rows(view, std::slice::from_ref(after)).await.expect("reads");
             if there[0].is_none() {
                 return RowList::default();
             }

@@ -35,30 +35,18 @@ pub async fn one_of_many_at_once_gets_a_revision<W: Stores>() {
     let mut line = Line::of("a");
     for round in 0..ROUNDS {
         let ids = (0..WRITERS).map(|writer| request(&format!("{round}-{writer}")));
-        let inserts: Vec<_> = ids
-            .map(|id| vec![line.clone().success_of(&id, 1)])
-            .collect();
+        let inserts: Vec<_> = ids.map(|id| vec![line.clone().success_of(&id, 1)]).collect();
         let results = race(&world, inserts.clone()).await;
-        let winners: Vec<usize> = (0..WRITERS)
-            .filter(|n| results[*n].stop.is_none())
-            .collect();
+        let winners: Vec<usize> = (0..WRITERS).filter(|n| results[*n].stop.is_none()).collect();
         assert_eq!(
             winners.len(),
             1,
             "one revision was given to more or less than one: {results:?}"
         );
         let lost = |inserted: &&Inserted| matches!(inserted.stop, Some(Stop::Conflict));
-        assert_eq!(
-            results.iter().filter(lost).count(),
-            WRITERS - 1,
-            "{results:?}"
-        );
+        assert_eq!(results.iter().filter(lost).count(), WRITERS - 1, "{results:?}");
         let stored = tail(&*world.commits().await, line.aggregate()).await;
-        assert_eq!(
-            stored.last(),
-            inserts[winners[0]].first(),
-            "another than the winner is stored"
-        );
+        assert_eq!(stored.last(), inserts[winners[0]].first(), "another than the winner is stored");
         line.success(1);
     }
 }
@@ -70,21 +58,12 @@ pub async fn one_of_many_at_once_gets_a_request_id<W: Stores>() {
         let id = request(&format!("same-{round}"));
         let line = Line::of(&format!("a{round}"));
         // The same revision as well: a store that looks only at revisions calls it a conflict.
-        let inserts = (0..WRITERS)
-            .map(|_| vec![line.clone().success_of(&id, 1)])
-            .collect();
+        let inserts = (0..WRITERS).map(|_| vec![line.clone().success_of(&id, 1)]).collect();
         let results = race(&world, inserts).await;
-        let won = results
-            .iter()
-            .filter(|inserted| inserted.stop.is_none())
-            .count();
+        let won = results.iter().filter(|inserted| inserted.stop.is_none()).count();
         let lost = |inserted: &&Inserted| matches!(inserted.stop, Some(Stop::Repeat));
         let repeats = results.iter().filter(lost).count();
-        assert_eq!(
-            (won, repeats),
-            (1, WRITERS - 1),
-            "one id was stored twice: {results:?}"
-        );
+        assert_eq!((won, repeats), (1, WRITERS - 1), "one id was stored twice: {results:?}");
     }
 }
 
@@ -109,25 +88,15 @@ pub async fn batches_at_once_keep_their_prefixes<W: Stores>() {
             let stored = tail(&*commits, line.aggregate()).await;
             let expected = if inserted.stop.is_none() { 3 } else { 1 };
             assert_eq!(inserted.stored, expected, "{inserted:?}");
-            let rest = if expected == 3 {
-                vec![&insert[0], &insert[2]]
-            } else {
-                vec![&insert[0]]
-            };
+            let rest = if expected == 3 { vec![&insert[0], &insert[2]] } else { vec![&insert[0]] };
             assert_eq!(
                 stored.iter().collect::<Vec<_>>(),
                 rest,
                 "not the reported prefix is stored"
             );
         }
-        let won = results
-            .iter()
-            .filter(|inserted| inserted.stop.is_none())
-            .count();
-        assert_eq!(
-            won, 1,
-            "one revision was given to more or less than one: {results:?}"
-        );
+        let won = results.iter().filter(|inserted| inserted.stop.is_none()).count();
+        assert_eq!(won, 1, "one revision was given to more or less than one: {results:?}");
         contested.success(1);
     }
 }
@@ -169,9 +138,7 @@ pub async fn an_abandoned_insert_leaves_a_prefix<W: Stores>() {
     let world = W::fresh(Setup::DEFAULT).await;
     let commits = world.commits().await;
     for round in 0..ROUNDS {
-        let mut lines: Vec<Line> = (0..20)
-            .map(|n| Line::of(&format!("a-{round}-{n}")))
-            .collect();
+        let mut lines: Vec<Line> = (0..20).map(|n| Line::of(&format!("a-{round}-{n}"))).collect();
         let insert: Vec<_> = lines.iter_mut().map(|line| line.success(1)).collect();
         if round % 2 == 0 {
             abandon_soon(&*commits, &insert, round).await;
@@ -183,10 +150,7 @@ pub async fn an_abandoned_insert_leaves_a_prefix<W: Stores>() {
         let mut seen = 0;
         for (nth, line) in lines.iter().enumerate().rev() {
             let is_stored = !tail(&*commits, line.aggregate()).await.is_empty();
-            assert!(
-                is_stored || seen == 0,
-                "commit {nth} is missing in front of a stored one"
-            );
+            assert!(is_stored || seen == 0, "commit {nth} is missing in front of a stored one");
             seen += usize::from(is_stored);
         }
         finish(&*commits, &insert, seen).await;
@@ -237,14 +201,8 @@ pub async fn a_reader_beside_a_writer_sees_all_that_was_reported<W: Stores>() {
             let revisions: Vec<u64> = commits.iter().map(|commit| commit.revision).collect();
             let line: Vec<u64> = (1..=commits.len() as u64).collect();
             assert_eq!(revisions, line, "{what} shows a line with a gap");
-            assert!(
-                commits.len() >= before,
-                "{what} lacks what was reported before the call"
-            );
-            assert!(
-                commits.len() >= last,
-                "{what} has lost what was shown before"
-            );
+            assert!(commits.len() >= before, "{what} lacks what was reported before the call");
+            assert!(commits.len() >= last, "{what} has lost what was shown before");
         }
         last = loaded.len();
     }
@@ -281,9 +239,6 @@ pub async fn what_was_shown_survives_a_restart<W: Stores>() {
         drop((writer, reader));
         world = world.restart(Setup::DEFAULT).await;
         let after = tail(&*world.commits().await, line.aggregate()).await;
-        assert_eq!(
-            after, shown,
-            "what was shown is not there after the restart"
-        );
+        assert_eq!(after, shown, "what was shown is not there after the restart");
     }
 }

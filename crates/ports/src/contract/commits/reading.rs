@@ -13,17 +13,8 @@ use crate::{Commits, Load};
 pub async fn an_unknown_aggregate_is_empty<W: Stores>() {
     let world = W::fresh(Setup::DEFAULT).await;
     let commits = world.commits().await;
-    assert_eq!(
-        stored(&*commits, &aggregate("nobody")).await,
-        Stored::default()
-    );
-    assert_eq!(
-        commits
-            .history(&aggregate("nobody"), 0, 10)
-            .await
-            .expect("reads"),
-        []
-    );
+    assert_eq!(stored(&*commits, &aggregate("nobody")).await, Stored::default());
+    assert_eq!(commits.history(&aggregate("nobody"), 0, 10).await.expect("reads"), []);
     assert_eq!(commits.load(&[]).await.expect("loads"), []);
 }
 
@@ -54,15 +45,8 @@ pub async fn a_commit_reads_back_as_it_was_inserted<W: Stores>() {
     extreme.source.partition = u32::MAX;
     written.push(Arc::new(extreme));
     assert_all(&commits.insert(&written).await, written.len());
-    assert_eq!(
-        tail(&*commits, line.aggregate()).await,
-        written,
-        "load has changed a commit"
-    );
-    let history = commits
-        .history(line.aggregate(), 0, 100)
-        .await
-        .expect("reads");
+    assert_eq!(tail(&*commits, line.aggregate()).await, written, "load has changed a commit");
+    let history = commits.history(line.aggregate(), 0, 100).await.expect("reads");
     assert_eq!(history, written, "history has changed a commit");
 }
 
@@ -73,18 +57,12 @@ fn snapshot(commit: &Commit, fold_version: u32) -> Snapshot {
         revision: commit.revision,
         sequence: commit.sequence,
         time: commit.last_time(),
-        state: json(&format!(
-            "{{ \"fold\": {fold_version}, \"at\":{} }}",
-            commit.revision
-        )),
+        state: json(&format!("{{ \"fold\": {fold_version}, \"at\":{} }}", commit.revision)),
     }
 }
 
 async fn load_fold(commits: &dyn Commits, of: &AggregateKey, fold_version: u32) -> Stored {
-    let load = Load {
-        aggregate: of.clone(),
-        fold_version,
-    };
+    let load = Load { aggregate: of.clone(), fold_version };
     commits.load(&[load]).await.expect("loads").remove(0)
 }
 
@@ -95,27 +73,17 @@ pub async fn load_begins_at_the_snapshot_of_its_fold_version<W: Stores>() {
     let mut line = Line::of("a");
     let written: Vec<_> = (0..5).map(|_| line.success(1)).collect();
     assert_all(&commits.insert(&written).await, 5);
-    let (old, new, other) = (
-        snapshot(&written[0], 1),
-        snapshot(&written[2], 1),
-        snapshot(&written[4], 2),
-    );
+    let (old, new, other) =
+        (snapshot(&written[0], 1), snapshot(&written[2], 1), snapshot(&written[4], 2));
     for one in [&old, &new, &other] {
         snapshots.save(vec![one.clone()]).await.expect("saves");
     }
     let first = load_fold(&*commits, line.aggregate(), 1).await;
-    assert_eq!(
-        (first.snapshot, first.tail.as_slice()),
-        (Some(new), &written[3..])
-    );
+    assert_eq!((first.snapshot, first.tail.as_slice()), (Some(new), &written[3..]));
     let second = load_fold(&*commits, line.aggregate(), 2).await;
     assert_eq!((second.snapshot, second.tail), (Some(other), vec![]));
     let third = load_fold(&*commits, line.aggregate(), 3).await;
-    assert_eq!(
-        (third.snapshot, third.tail),
-        (None, written),
-        "another fold version was used"
-    );
+    assert_eq!((third.snapshot, third.tail), (None, written), "another fold version was used");
 }
 
 /// Promise 8: the tail of one aggregate holds no commit of another, however alike their ids.
@@ -130,29 +98,13 @@ pub async fn load_keeps_aggregates_apart<W: Stores>() {
     assert_all(&commits.insert(&written).await, written.len());
     // In no order, and one of them twice.
     let asked = [5, 0, 3, 1, 0, 4, 2].map(|nth: usize| lines[nth].aggregate().clone());
-    let loads: Vec<Load> = asked
-        .iter()
-        .map(|of| Load {
-            aggregate: of.clone(),
-            fold_version: 1,
-        })
-        .collect();
+    let loads: Vec<Load> =
+        asked.iter().map(|of| Load { aggregate: of.clone(), fold_version: 1 }).collect();
     let loaded = commits.load(&loads).await.expect("loads");
-    assert_eq!(
-        loaded.len(),
-        asked.len(),
-        "load gives one aggregate for each asked for"
-    );
+    assert_eq!(loaded.len(), asked.len(), "load gives one aggregate for each asked for");
     for (of, stored) in asked.iter().zip(&loaded) {
-        let own: Vec<_> = written
-            .iter()
-            .filter(|commit| commit.aggregate == *of)
-            .collect();
-        assert_eq!(
-            stored.tail.iter().collect::<Vec<_>>(),
-            own,
-            "load gave another aggregate"
-        );
+        let own: Vec<_> = written.iter().filter(|commit| commit.aggregate == *of).collect();
+        assert_eq!(stored.tail.iter().collect::<Vec<_>>(), own, "load gave another aggregate");
     }
 }
 
@@ -194,21 +146,12 @@ pub async fn history_begins_behind_the_sequence_asked_for<W: Stores>() {
     let written = mixed(&mut line);
     assert_all(&commits.insert(&written).await, written.len());
     for after in 0..=7 {
-        let history = commits
-            .history(line.aggregate(), after, 100)
-            .await
-            .expect("reads");
+        let history = commits.history(line.aggregate(), after, 100).await.expect("reads");
         let expected = written.iter().filter(|commit| commit.sequence > after);
         let expected: Vec<u64> = expected.map(|commit| commit.revision).collect();
         assert_eq!(revisions(&history), expected, "the history after {after}");
     }
-    assert_eq!(
-        commits
-            .history(line.aggregate(), u64::MAX, 9)
-            .await
-            .expect("reads"),
-        []
-    );
+    assert_eq!(commits.history(line.aggregate(), u64::MAX, 9).await.expect("reads"), []);
 }
 
 /// Promise 9: a page is no longer than its limit, is never empty while there is more, and the
@@ -222,26 +165,17 @@ pub async fn history_pages_hold_every_event_once<W: Stores>() {
         written.extend(mixed(&mut line));
     }
     assert_all(&commits.insert(&written).await, written.len());
-    let events: Vec<_> = written
-        .iter()
-        .flat_map(|commit| commit.events.clone())
-        .collect();
+    let events: Vec<_> = written.iter().flat_map(|commit| commit.events.clone()).collect();
     for limit in [0, 1, 2, 7, 1_000] {
         let (mut after, mut read) = (0, Vec::new());
         loop {
-            let page = commits
-                .history(line.aggregate(), after, limit)
-                .await
-                .expect("reads");
+            let page = commits.history(line.aggregate(), after, limit).await.expect("reads");
             assert!(page.len() <= limit.max(1), "a page is longer than {limit}");
             let Some(last) = page.last() else { break };
             assert!(last.sequence > after, "a page does not lead on");
             after = last.sequence;
             read.extend(page.iter().flat_map(|commit| commit.events.clone()));
         }
-        assert_eq!(
-            read, events,
-            "the pages of {limit} differ from what was written"
-        );
+        assert_eq!(read, events, "the pages of {limit} differ from what was written");
     }
 }

@@ -33,15 +33,8 @@ impl<R> Seen<R> {
     fn given(&self, lane: &AnyLane<R>) {
         let mut given = self.given.lock().expect("lock");
         let before = given.entry(lane.partition()).or_default();
-        if before
-            .iter()
-            .filter_map(Weak::upgrade)
-            .any(|other| !other.is_revoked())
-        {
-            self.breach(format!(
-                "two lanes of {} that are not revoked",
-                lane.partition()
-            ));
+        if before.iter().filter_map(Weak::upgrade).any(|other| !other.is_revoked()) {
+            self.breach(format!("two lanes of {} that are not revoked", lane.partition()));
         }
         before.push(Arc::downgrade(lane));
     }
@@ -74,11 +67,7 @@ fn work<T: Topic>(mut feed: Box<dyn Feed<T::Content>>, seen: &Arc<Seen<T::Conten
             }
         }
     });
-    Working {
-        member,
-        lanes,
-        leave,
-    }
+    Working { member, lanes, leave }
 }
 
 async fn work_lane<T: Topic>(lane: AnyLane<T::Content>, seen: Arc<Seen<T::Content>>) {
@@ -91,10 +80,7 @@ async fn work_lane<T: Topic>(lane: AnyLane<T::Content>, seen: Arc<Seen<T::Conten
             at = record.position.offset + 1;
             let (about, number) = T::number(whole(record));
             let mut numbers = seen.numbers.lock().expect("lock");
-            numbers
-                .entry(about.id().to_owned())
-                .or_default()
-                .insert(number);
+            numbers.entry(about.id().to_owned()).or_default().insert(number);
         }
         match lane.save(at).await {
             Ok(()) => {}
@@ -118,13 +104,7 @@ impl Working {
 /// that are not revoked, each lane begins where it was saved and has no gap, and every record is
 /// read.
 pub async fn members_come_and_go_while_records_flow<W: Logs, T: Topic>() {
-    let world = Arc::new(
-        W::fresh(Setup {
-            partitions: 5,
-            ..Setup::DEFAULT
-        })
-        .await,
-    );
+    let world = Arc::new(W::fresh(Setup { partitions: 5, ..Setup::DEFAULT }).await);
     let seen = Arc::new(Seen {
         given: Mutex::default(),
         numbers: Mutex::default(),
@@ -158,17 +138,11 @@ pub async fn members_come_and_go_while_records_flow<W: Logs, T: Topic>() {
             _ => {}
         }
     }
-    within::<W, _>("all to be appended", appending)
-        .await
-        .expect("appends");
+    within::<W, _>("all to be appended", appending).await.expect("appends");
     let breaches = || seen.breaches.lock().expect("lock").clone();
     until::<W, _, _>("every record to be read", || {
         let numbers = seen.numbers.lock().expect("lock");
-        let all = numbers
-            .values()
-            .filter(|read| read.len() as u64 == appended)
-            .count()
-            == 10;
+        let all = numbers.values().filter(|read| read.len() as u64 == appended).count() == 10;
         let is_done = all || !breaches().is_empty();
         async move { is_done.then_some(()) }
     })

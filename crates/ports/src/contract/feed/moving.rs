@@ -11,10 +11,7 @@ use super::super::{Logs, Revoking, Setup};
 use super::Topic;
 use crate::{Feed, Input};
 
-const TIGHT: Setup = Setup {
-    revoking: Revoking::Tight,
-    ..Setup::DEFAULT
-};
+const TIGHT: Setup = Setup { revoking: Revoking::Tight, ..Setup::DEFAULT };
 
 type AnyFeed<R> = Box<dyn Feed<R>>;
 type Lanes<R> = BTreeMap<u32, AnyLane<R>>;
@@ -49,26 +46,15 @@ pub async fn two_members_share_the_partitions<W: Logs, T: Topic>() {
     let count = held.len();
     held.retain(|_, lane| !lane.is_revoked());
     let moved = lanes::<W, _>(&mut second, count - held.len()).await;
-    assert!(
-        !moved.is_empty() && !held.is_empty(),
-        "one member has nothing"
-    );
+    assert!(!moved.is_empty() && !held.is_empty(), "one member has nothing");
     let all: BTreeSet<u32> = held.keys().chain(moved.keys()).copied().collect();
     assert_eq!(all.len(), count, "a partition has two lanes, or none");
-    assert!(
-        held.values()
-            .chain(moved.values())
-            .all(|lane| !lane.is_revoked())
-    );
+    assert!(held.values().chain(moved.values()).all(|lane| !lane.is_revoked()));
 }
 
 /// Promise 1: a member more than there are partitions waits, and takes over when one leaves.
 pub async fn a_member_without_partition_takes_over<W: Logs>() {
-    let world = W::fresh(Setup {
-        partitions: 1,
-        ..Setup::DEFAULT
-    })
-    .await;
+    let world = W::fresh(Setup { partitions: 1, ..Setup::DEFAULT }).await;
     let (mut first, held) = sole_member::<W, Requests>(&world).await;
     let mut second = world.join_requests().await;
     never::<W, _>("one partition has two lanes", lane::<W, _>(&mut second)).await;
@@ -90,16 +76,11 @@ pub async fn a_revoked_lane_reads_revoked<W: Logs, T: Topic>() {
     }
     let (_second, _) = second_member::<W, T>(&world, &held).await;
     let first = within::<W, _>("a waiting lane to be told", waiting.join_next()).await;
-    let Some(Ok((Input::Revoked, revoked))) = first else {
-        panic!("it read something else")
-    };
+    let Some(Ok((Input::Revoked, revoked))) = first else { panic!("it read something else") };
     fill::<W, T>(&world, 12, [0, 1]).await;
     for _ in 0..3 {
         let input = within::<W, _>("a lane to answer", revoked.next(1, ALL)).await;
-        assert!(
-            matches!(input, Ok(Input::Revoked)),
-            "a revoked lane read {input:?}"
-        );
+        assert!(matches!(input, Ok(Input::Revoked)), "a revoked lane read {input:?}");
     }
 }
 
@@ -114,10 +95,7 @@ pub async fn a_revoked_lane_may_save_until_it_is_dropped<W: Logs, T: Topic>() {
     read_revoked::<W, _>(&revoked).await;
     for progress in 1..=2 {
         let saving = within::<W, _>("a save", revoked.save(progress)).await;
-        assert!(
-            saving.is_ok(),
-            "a revoked lane may still save, but: {saving:?}"
-        );
+        assert!(saving.is_ok(), "a revoked lane may still save, but: {saving:?}");
     }
     let early = async {
         loop {
@@ -127,15 +105,8 @@ pub async fn a_revoked_lane_may_save_until_it_is_dropped<W: Logs, T: Topic>() {
             }
         }
     };
-    never::<W, _>(
-        "a partition was given out before its old lane was dropped",
-        early,
-    )
-    .await;
-    revoked
-        .save(3)
-        .await
-        .expect("saves, for nobody else has the partition");
+    never::<W, _>("a partition was given out before its old lane was dropped", early).await;
+    revoked.save(3).await.expect("saves, for nobody else has the partition");
     held.retain(|_, lane| !lane.is_revoked());
     drop(revoked);
     let next = loop {
@@ -156,35 +127,22 @@ pub async fn a_lane_that_is_not_dropped_is_fenced<W: Logs, T: Topic>() {
     let (mut second, _) = second_member::<W, T>(&world, &held).await;
     let moved = lane::<W, _>(&mut second).await;
     let zombie = &held[&moved.partition()];
-    assert!(
-        zombie.is_revoked(),
-        "one partition has two lanes that are not revoked"
-    );
+    assert!(zombie.is_revoked(), "one partition has two lanes that are not revoked");
     let input = within::<W, _>("a fenced lane to answer", zombie.next(1, ALL)).await;
-    assert!(
-        !matches!(input, Ok(Input::Records(_))),
-        "a fenced lane still reads"
-    );
+    assert!(!matches!(input, Ok(Input::Records(_))), "a fenced lane still reads");
     assert_fenced(zombie.save(2).await);
     moved.save(1).await.expect("the new lane saves");
     assert_fenced(zombie.save(3).await);
     let partition = moved.partition();
     drop((first, held, second, moved));
     let (_feed, lanes) = sole_member::<W, T>(&world).await;
-    assert_eq!(
-        lanes[&partition].progress(),
-        Some(1),
-        "a fenced lane has changed the progress"
-    );
+    assert_eq!(lanes[&partition].progress(), Some(1), "a fenced lane has changed the progress");
 }
 
 /// Promise 5: also a save that was under way when the lane was fenced changes nothing that the
 /// next lane relies on: what it begins at is never below what any save has reported.
 pub async fn a_new_lane_begins_at_or_above_every_reported_save<W: Logs>() {
-    let setup = Setup {
-        partitions: 1,
-        ..TIGHT
-    };
+    let setup = Setup { partitions: 1, ..TIGHT };
     let world = W::fresh(setup).await;
     let (mut feed, lanes) = sole_member::<W, Requests>(&world).await;
     let mut held = lanes[&0].clone();
@@ -203,14 +161,9 @@ pub async fn a_new_lane_begins_at_or_above_every_reported_save<W: Logs>() {
         // Leaving revokes, and the zombie never drops its lane: the bound must pass.
         feed.leave();
         held = lane::<W, _>(&mut next).await;
-        let reported = within::<W, _>("the zombie to be fenced", saving)
-            .await
-            .expect("saves");
+        let reported = within::<W, _>("the zombie to be fenced", saving).await.expect("saves");
         let begun = held.progress().unwrap_or(0);
-        assert!(
-            begun >= reported,
-            "a lane begins at {begun}, {reported} was reported as saved"
-        );
+        assert!(begun >= reported, "a lane begins at {begun}, {reported} was reported as saved");
         progress = begun;
         feed = next;
     }
@@ -226,16 +179,10 @@ pub async fn leaving_revokes_all_lanes<W: Logs, T: Topic>() {
         read_revoked::<W, _>(lane).await;
         lane.save(0).await.expect("a revoked lane may still save");
     }
-    let more = within::<W, _>("a member that has left", feed.lane())
-        .await
-        .expect("answers");
+    let more = within::<W, _>("a member that has left", feed.lane()).await.expect("answers");
     assert!(more.is_none(), "a member that has left was given a lane");
     let mut next = T::join(&world).await;
-    never::<W, _>(
-        "a partition moved before its lane was dropped",
-        lane::<W, _>(&mut next),
-    )
-    .await;
+    never::<W, _>("a partition moved before its lane was dropped", lane::<W, _>(&mut next)).await;
     let count = lanes.len();
     drop(lanes);
     let moved = super::super::member::lanes::<W, _>(&mut next, count).await;
@@ -250,16 +197,9 @@ pub async fn a_dropped_lane_is_given_out_again<W: Logs, T: Topic>() {
     dropped.save(0).await.expect("saves");
     drop(dropped);
     let again = lane::<W, _>(&mut feed).await;
-    assert_eq!(
-        again.partition(),
-        partition,
-        "another partition was given out"
-    );
+    assert_eq!(again.partition(), partition, "another partition was given out");
     assert_eq!(again.progress(), Some(0));
-    assert!(
-        held.values().all(|lane| !lane.is_revoked()),
-        "another lane was touched"
-    );
+    assert!(held.values().all(|lane| !lane.is_revoked()), "another lane was touched");
 }
 
 /// Promise 8: a feed dropped without leaving has crashed: its lanes are fenced and move, though
@@ -276,39 +216,25 @@ pub async fn a_dropped_feed_is_a_crash<W: Logs, T: Topic>() {
     let moved = lanes::<W, _>(&mut next, zombies.len()).await;
     for (partition, lane) in &moved {
         let zombie = &zombies[partition];
-        assert!(
-            zombie.is_revoked(),
-            "one partition has two lanes that are not revoked"
-        );
+        assert!(zombie.is_revoked(), "one partition has two lanes that are not revoked");
         assert_fenced(zombie.save(2).await);
         assert_eq!(lane.progress(), Some(1), "partition {partition}");
     }
     drop((moved, next));
     let (_feed, lanes) = sole_member::<W, T>(&world).await;
-    assert!(
-        lanes.values().all(|lane| lane.progress() == Some(1)),
-        "a fenced lane has saved"
-    );
+    assert!(lanes.values().all(|lane| lane.progress() == Some(1)), "a fenced lane has saved");
 }
 
 /// Promise 3: what a lane gives is what was appended to its partition, in its order, also when the
 /// lane has moved in between.
 pub async fn a_partition_is_read_on_by_its_next_member<W: Logs>() {
-    let world = W::fresh(Setup {
-        partitions: 1,
-        ..Setup::DEFAULT
-    })
-    .await;
+    let world = W::fresh(Setup { partitions: 1, ..Setup::DEFAULT }).await;
     fill::<W, Requests>(&world, 1, [0, 20]).await;
     let mut numbers = Vec::new();
     for turn in 1..=4_u64 {
         let (mut feed, lanes) = sole_member::<W, Requests>(&world).await;
         let records = read::<W, _>(&lanes[&0], 5).await;
-        numbers.extend(
-            records
-                .iter()
-                .map(|record| Requests::number(whole(record)).1),
-        );
+        numbers.extend(records.iter().map(|record| Requests::number(whole(record)).1));
         lanes[&0].save(turn * 5).await.expect("saves");
         if turn % 2 == 0 {
             feed.leave();

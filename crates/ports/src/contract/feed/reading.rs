@@ -11,23 +11,15 @@ use super::super::{Damage, Logs, Setup};
 use super::Topic;
 use crate::{Content, Input, Record};
 
-const ONE: Setup = Setup {
-    partitions: 1,
-    ..Setup::DEFAULT
-};
+const ONE: Setup = Setup { partitions: 1, ..Setup::DEFAULT };
 
 fn offsets_in<R>(records: &[Record<R>], partition: u32) -> Vec<u64> {
-    let own = records
-        .iter()
-        .filter(|record| record.position.partition == partition);
+    let own = records.iter().filter(|record| record.position.partition == partition);
     own.map(|record| record.position.offset).collect()
 }
 
 fn offsets<R>(records: &[Record<R>]) -> Vec<u64> {
-    records
-        .iter()
-        .map(|record| record.position.offset)
-        .collect()
+    records.iter().map(|record| record.position.offset).collect()
 }
 
 /// Promise 2: where nothing was saved, a lane begins at offset 0, with what was appended long
@@ -52,9 +44,7 @@ pub async fn a_lane_begins_at_the_saved_progress<W: Logs, T: Topic>() {
     let world = W::fresh(Setup::DEFAULT).await;
     fill::<W, T>(&world, 1, [0, 5]).await;
     let (mut feed, before) = sole_member::<W, T>(&world).await;
-    let partition = read_over_all::<W, _>(&before, 5).await[0]
-        .position
-        .partition;
+    let partition = read_over_all::<W, _>(&before, 5).await[0].position.partition;
     before[&partition].save(3).await.expect("saves");
     feed.leave();
     drop((feed, before));
@@ -94,9 +84,7 @@ pub async fn an_empty_lane_waits_for_records<W: Logs, T: Topic>() {
     }
     T::append(&world, &aggregate("a"), 7).await;
     let first = within::<W, _>("the record", waiting.join_next()).await;
-    let Some(Ok(Input::Records(records))) = first else {
-        panic!("no record came: {first:?}")
-    };
+    let Some(Ok(Input::Records(records))) = first else { panic!("no record came: {first:?}") };
     assert_eq!(T::number(whole(&records[0])), (aggregate("a"), 7));
     assert_eq!(records.len(), 1);
 }
@@ -113,25 +101,13 @@ pub async fn next_keeps_to_its_limit_of_records<W: Logs>() {
             break;
         }
         let input = within::<W, _>("records", lanes[&0].next(records_max, ALL)).await;
-        let Input::Records(records) = input.expect("reads") else {
-            panic!("revoked")
-        };
-        assert!(
-            !records.is_empty(),
-            "a lane gave no records instead of waiting"
-        );
-        assert!(
-            records.len() <= records_max.max(1),
-            "more records than {records_max}"
-        );
+        let Input::Records(records) = input.expect("reads") else { panic!("revoked") };
+        assert!(!records.is_empty(), "a lane gave no records instead of waiting");
+        assert!(records.len() <= records_max.max(1), "more records than {records_max}");
         sizes.push(records.len());
         read.extend(records);
     }
-    assert_eq!(
-        offsets(&read),
-        (0..10).collect::<Vec<_>>(),
-        "in pieces of {sizes:?}"
-    );
+    assert_eq!(offsets(&read), (0..10).collect::<Vec<_>>(), "in pieces of {sizes:?}");
 }
 
 /// Promise 3: a limit of bytes ends a batch, but a record that is larger than it is given, alone.
@@ -146,36 +122,20 @@ pub async fn next_keeps_to_its_limit_of_bytes<W: Logs>() {
     let mut batches = Vec::new();
     while batches.iter().map(Vec::len).sum::<usize>() < sizes.len() {
         let input = within::<W, _>("records", lanes[&0].next(100, 5_000)).await;
-        let Input::Records(records) = input.expect("reads") else {
-            panic!("revoked")
-        };
+        let Input::Records(records) = input.expect("reads") else { panic!("revoked") };
         let bytes: usize = records.iter().map(|record| record.bytes).sum();
-        assert!(
-            records.len() == 1 || bytes <= 5_000,
-            "{} records of {bytes}",
-            records.len()
-        );
+        assert!(records.len() == 1 || bytes <= 5_000, "{} records of {bytes}", records.len());
         batches.push(offsets(&records));
     }
     assert_eq!(batches.concat(), [0, 1, 2, 3, 4]);
-    assert!(
-        batches.contains(&vec![2]),
-        "the large record was not given alone: {batches:?}"
-    );
+    assert!(batches.contains(&vec![2]), "the large record was not given alone: {batches:?}");
     let tiny = |batch: &Vec<u64>| batch.len() == 1;
     for _ in 0..2 {
         append(&world, &command(&aggregate("a"), &request("more"))).await;
     }
-    let input = within::<W, _>("a record", lanes[&0].next(100, 0))
-        .await
-        .expect("reads");
-    let Input::Records(records) = input else {
-        panic!("revoked")
-    };
-    assert!(
-        tiny(&offsets(&records)),
-        "a limit that nothing fits into gives one record"
-    );
+    let input = within::<W, _>("a record", lanes[&0].next(100, 0)).await.expect("reads");
+    let Input::Records(records) = input else { panic!("revoked") };
+    assert!(tiny(&offsets(&records)), "a limit that nothing fits into gives one record");
 }
 
 /// Promise 3: a reading that is abandoned has taken nothing.
@@ -188,20 +148,14 @@ pub async fn an_abandoned_next_loses_nothing<W: Logs, T: Topic>() {
         for lane in lanes.values() {
             // Not long enough to wait for anything: sometimes it is there, sometimes not.
             if let Ok(input) = timeout(W::PATIENCE.quiet / 1_000, lane.next(1, ALL)).await {
-                let Input::Records(records) = input.expect("reads") else {
-                    panic!("revoked")
-                };
+                let Input::Records(records) = input.expect("reads") else { panic!("revoked") };
                 read.extend(records);
             }
         }
     }
     let left = 30_usize.saturating_sub(read.len());
     read.extend(read_over_all::<W, _>(&lanes, left).await);
-    assert_eq!(
-        offsets(&read),
-        (0..30).collect::<Vec<_>>(),
-        "a record was lost or given twice"
-    );
+    assert_eq!(offsets(&read), (0..30).collect::<Vec<_>>(), "a record was lost or given twice");
 }
 
 /// Promise 3: an abandoned wait for a lane has taken none.
@@ -214,10 +168,7 @@ pub async fn an_abandoned_wait_for_a_lane_loses_none<W: Logs, T: Topic>() {
     for _ in 0..50 {
         if let Ok(lane) = timeout(W::PATIENCE.quiet / 1_000, feed.lane()).await {
             let lane = lane.expect("gives").expect("not left");
-            assert!(
-                given.insert(lane.partition()),
-                "a partition was given twice"
-            );
+            assert!(given.insert(lane.partition()), "a partition was given twice");
             held.push(lane);
         }
     }
@@ -246,9 +197,7 @@ pub async fn a_damaged_record_is_given_in_its_place<W: Logs>() {
     let garbage = vec![0xff, 0, 0x80, b'{'];
     let first = world.append_damaged(Damage::Whole(garbage.clone())).await;
     append(&world, &command(&a, &request("2"))).await;
-    let second = world
-        .append_damaged(Damage::Body(a.clone(), request("3")))
-        .await;
+    let second = world.append_damaged(Damage::Body(a.clone(), request("3"))).await;
     world.append_damaged(Damage::Whole(vec![])).await;
     append(&world, &command(&a, &request("5"))).await;
     let (_feed, lanes) = sole_member::<W, Requests>(&world).await;
@@ -289,11 +238,7 @@ pub async fn saved_progress_never_goes_back<W: Logs, T: Topic>() {
     }
     let world = world.restart(Setup::DEFAULT).await;
     let (_feed, lanes) = sole_member::<W, T>(&world).await;
-    assert_eq!(
-        lanes[&partition].progress(),
-        Some(7),
-        "saved progress was lost"
-    );
+    assert_eq!(lanes[&partition].progress(), Some(7), "saved progress was lost");
     assert_eq!(offsets(&read::<W, _>(&lanes[&partition], 2).await), [7, 8]);
 }
 
@@ -313,10 +258,7 @@ pub async fn a_waiting_lane_can_be_saved_through<W: Logs, T: Topic>() {
 /// Promise 7: when there are more partitions than before, each gets a lane, and what stands in the
 /// new ones is read from its beginning; the old ones keep their progress.
 pub async fn new_partitions_are_read_from_the_beginning<W: Logs>() {
-    let before = Setup {
-        partitions: 2,
-        ..Setup::DEFAULT
-    };
+    let before = Setup { partitions: 2, ..Setup::DEFAULT };
     let world = W::fresh(before).await;
     fill::<W, Requests>(&world, 20, [0, 1]).await;
     let (feed, lanes) = sole_member::<W, Requests>(&world).await;
@@ -324,37 +266,21 @@ pub async fn new_partitions_are_read_from_the_beginning<W: Logs>() {
         lane.save(1).await.expect("saves");
     }
     drop((feed, lanes));
-    let world = world
-        .raise(Setup {
-            partitions: 5,
-            ..before
-        })
-        .await;
+    let world = world.raise(Setup { partitions: 5, ..before }).await;
     fill::<W, Requests>(&world, 40, [1, 2]).await;
     let ends = world.command_log().await.ends().await.expect("reads");
     assert_eq!(ends.len(), 5, "the log has not more partitions");
-    assert!(
-        ends.iter().all(|end| *end > 0),
-        "a partition stays empty: {ends:?}"
-    );
+    assert!(ends.iter().all(|end| *end > 0), "a partition stays empty: {ends:?}");
     let (_feed, lanes) = sole_member::<W, Requests>(&world).await;
     assert_eq!(lanes.len(), 5, "a new partition has no lane");
     for (partition, lane) in &lanes {
         let progress = (*partition < 2).then_some(1);
-        assert_eq!(
-            lane.progress(),
-            progress,
-            "the progress of partition {partition}"
-        );
+        assert_eq!(lane.progress(), progress, "the progress of partition {partition}");
         let from = progress.unwrap_or(0);
         let end = ends[*partition as usize];
         let count = usize::try_from(end - from).expect("not that many");
         let read = offsets(&read::<W, _>(lane, count).await);
-        assert_eq!(
-            read,
-            (from..end).collect::<Vec<_>>(),
-            "partition {partition}"
-        );
+        assert_eq!(read, (from..end).collect::<Vec<_>>(), "partition {partition}");
     }
 }
 
@@ -363,10 +289,7 @@ pub async fn a_member_alone_has_every_partition<W: Logs, T: Topic>() {
     let world = W::fresh(Setup::DEFAULT).await;
     let (mut feed, lanes) = sole_member::<W, T>(&world).await;
     let partitions: Vec<u32> = lanes.keys().copied().collect();
-    assert_eq!(
-        partitions,
-        (0..T::partitions(&world).await).collect::<Vec<_>>()
-    );
+    assert_eq!(partitions, (0..T::partitions(&world).await).collect::<Vec<_>>());
     assert!(lanes.values().all(|lane| !lane.is_revoked()));
     never::<W, _>("a partition was given twice", lane::<W, _>(&mut feed)).await;
 }
