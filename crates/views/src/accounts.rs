@@ -59,15 +59,9 @@ fn fold(row: Option<&Json>, gain: i64, time: Timestamp) -> Result<Json, Unproces
     let time = time.to_string();
     let mut row: Row<'_> = match row {
         Some(row) => serde_json::from_str(row.as_str()).map_err(bad_row)?,
-        None => Row {
-            funds: 0,
-            timestamps: Vec::new(),
-        },
+        None => Row { funds: 0, timestamps: Vec::new() },
     };
-    row.funds = row
-        .funds
-        .checked_add(gain)
-        .ok_or_else(|| bad_row("funds out of range"))?;
+    row.funds = row.funds.checked_add(gain).ok_or_else(|| bad_row("funds out of range"))?;
     row.timestamps.push(&time);
     let old = row.timestamps.len().saturating_sub(TIMESTAMPS_MAX);
     row.timestamps.drain(..old);

@@ -14,10 +14,7 @@ const FIRST: Duration = Duration::from_millis(2);
 impl Backoff {
     pub(crate) fn new(longest_ms: u64) -> Self {
         let longest = Duration::from_millis(longest_ms).max(FIRST);
-        Self {
-            next: FIRST,
-            longest,
-        }
+        Self { next: FIRST, longest }
     }
 
     /// Waits before the next try.

@@ -74,12 +74,6 @@ impl View for CleanerJobs {
 fn change(event: &Published, cleaner: String, status: Status) -> Change {
     let job = event.aggregate.id().to_owned();
     Change::new(format!("{cleaner}/{job}"), move |_| {
-        Json::of(&Row {
-            cleaner: &cleaner,
-            job: &job,
-            status,
-        })
-        .map(Some)
-        .map_err(bad_row)
+        Json::of(&Row { cleaner: &cleaner, job: &job, status }).map(Some).map_err(bad_row)
     })
 }

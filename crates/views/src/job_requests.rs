@@ -132,9 +132,7 @@ fn created(event: &Published, created: Created) -> Change {
         answers: Answers::default(),
         accepted_cleaner: None,
     };
-    Change::new(event.aggregate.id(), move |_| {
-        Json::of(&row).map(Some).map_err(bad_row)
-    })
+    Change::new(event.aggregate.id(), move |_| Json::of(&row).map(Some).map_err(bad_row))
 }
 
 fn edit(event: &Published, edit: impl Fn(&mut Row) + Send + Sync + 'static) -> Change {

@@ -57,11 +57,7 @@ impl Projector {
     /// The projector of this view.
     #[must_use]
     pub fn new(view: Arc<dyn View>, ports: Ports, settings: Settings) -> Self {
-        Self {
-            view,
-            ports,
-            settings,
-        }
+        Self { view, ports, settings }
     }
 
     /// The group of this view's feeds on the log of events.
@@ -131,8 +127,6 @@ impl Projector {
 
 impl fmt::Debug for Projector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Projector")
-            .field("view", &self.view.name())
-            .finish_non_exhaustive()
+        f.debug_struct("Projector").field("view", &self.view.name()).finish_non_exhaustive()
     }
 }

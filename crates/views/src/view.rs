@@ -55,10 +55,7 @@ impl Change {
         key: impl Into<String>,
         fold: impl Fn(Option<&Json>) -> Result<Option<Json>, Unprocessable> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            key: key.into(),
-            fold: Box::new(fold),
-        }
+        Self { key: key.into(), fold: Box::new(fold) }
     }
 
     /// The row's key in the view.
@@ -78,9 +75,7 @@ impl Change {
 
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Change")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("Change").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
@@ -94,22 +89,14 @@ pub(crate) fn data<T: serde::de::DeserializeOwned>(event: &Published) -> Result<
 
 /// The error for an event that the view does not know.
 pub(crate) fn unknown(event: &Published) -> Unprocessable {
-    let Published {
-        aggregate, event, ..
-    } = event;
+    let Published { aggregate, event, .. } = event;
     Unprocessable {
         what: format!("event {} of {aggregate}", event.sequence),
-        why: format!(
-            "this build knows no {} version {}",
-            event.name, event.version
-        ),
+        why: format!("this build knows no {} version {}", event.name, event.version),
     }
 }
 
 /// The error for a row that cannot be read or written.
 pub(crate) fn bad_row(why: impl fmt::Display) -> Unprocessable {
-    Unprocessable {
-        what: "row".to_owned(),
-        why: why.to_string(),
-    }
+    Unprocessable { what: "row".to_owned(), why: why.to_string() }
 }

@@ -40,15 +40,11 @@ fn fold(view: &dyn View, events: &[Published]) -> BTreeMap<String, String> {
             };
         }
     }
-    rows.into_iter()
-        .map(|(key, row)| (key, String::from(row)))
-        .collect()
+    rows.into_iter().map(|(key, row)| (key, String::from(row))).collect()
 }
 
 fn rows<const N: usize>(rows: [(&str, &str); N]) -> BTreeMap<String, String> {
-    rows.into_iter()
-        .map(|(key, row)| (key.to_owned(), row.to_owned()))
-        .collect()
+    rows.into_iter().map(|(key, row)| (key.to_owned(), row.to_owned())).collect()
 }
 
 #[test]
@@ -56,11 +52,7 @@ fn an_account_says_its_funds_and_when_something_happened() {
     let events = events(
         "account",
         "a",
-        &[
-            ("opened", "{}"),
-            ("deposited", r#"{"amount":7}"#),
-            ("withdrawn", r#"{"amount":3}"#),
-        ],
+        &[("opened", "{}"), ("deposited", r#"{"amount":7}"#), ("withdrawn", r#"{"amount":3}"#)],
     );
     let row = concat!(
         r#"{"funds":4,"timestamps":["1970-01-01T00:00:00.000000001Z","#,
@@ -103,10 +95,7 @@ fn every_cleaner_has_a_row_a_job_with_the_own_part_in_it() {
         let of = |cleaner: &str| {
             let row: serde_json::Value =
                 serde_json::from_str(&folded[&format!("{cleaner}/7")]).unwrap();
-            assert_eq!(
-                (&row["cleaner"], &row["job"]),
-                (&cleaner.into(), &"7".into())
-            );
+            assert_eq!((&row["cleaner"], &row["job"]), (&cleaner.into(), &"7".into()));
             row["status"].as_str().unwrap().to_owned()
         };
         assert_eq!(folded.len(), 3);
@@ -128,10 +117,7 @@ fn a_job_says_all_of_it_with_answers_in_the_order_given() {
         r#""answers":{"bob":"declined","zoe":"accepted","ann":"declined"},"#,
         r#""acceptedCleaner":"zoe"}"#
     );
-    assert_eq!(
-        fold(&JobRequests, &events("job-request", "7", JOB)),
-        rows([("7", row)])
-    );
+    assert_eq!(fold(&JobRequests, &events("job-request", "7", JOB)), rows([("7", row)]));
 }
 
 #[test]
@@ -176,11 +162,7 @@ fn an_event_that_is_not_known_in_its_version_is_an_error() {
             unknown.event.name = "opened".parse().unwrap();
             unknown.event.version = 2;
             assert!(view.changes(&unknown).is_err(), "{}", view.name());
-            let known = if *type_ == "account" {
-                "deposited"
-            } else {
-                "accepted"
-            };
+            let known = if *type_ == "account" { "deposited" } else { "accepted" };
             let unreadable = events(type_, "a", &[(known, r#"{"other":1}"#)]).remove(0);
             assert!(view.changes(&unreadable).is_err(), "{}", view.name());
         }
@@ -190,8 +172,7 @@ fn an_event_that_is_not_known_in_its_version_is_an_error() {
 fn job_commands() -> impl Strategy<Value = Vec<(&'static str, String)>> {
     let who = prop::sample::select(vec!["ann", "bob", "cem"]);
     let command = prop_oneof![
-        who.clone()
-            .prop_map(|who| ("accept", format!(r#"{{"cleanerId":"{who}"}}"#))),
+        who.clone().prop_map(|who| ("accept", format!(r#"{{"cleanerId":"{who}"}}"#))),
         who.prop_map(|who| ("decline", format!(r#"{{"cleanerId":"{who}"}}"#))),
         Just(("start", "{}".to_owned())),
         Just(("finish-task", r#"{"taskId":"t"}"#.to_owned())),

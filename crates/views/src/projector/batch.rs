@@ -39,18 +39,12 @@ impl Batch {
         let mut batch = Self::default();
         let mut places = HashMap::new();
         batch.first = records.first().map_or(0, |record| record.position.offset);
-        for Record {
-            position, content, ..
-        } in records
-        {
+        for Record { position, content, .. } in records {
             batch.end = position.offset + 1;
             let (aggregate, wanted) = match content {
                 Content::Whole(event) => (event.aggregate.clone(), Wanted::Event(event)),
                 Content::Damaged(damaged) => {
-                    let named = damaged
-                        .named
-                        .as_ref()
-                        .map(|(aggregate, _)| aggregate.clone());
+                    let named = damaged.named.as_ref().map(|(aggregate, _)| aggregate.clone());
                     batch.letters.push(damaged_letter(position, damaged, now));
                     let Some(aggregate) = named else { continue };
                     (aggregate, Wanted::Rest)
@@ -80,10 +74,7 @@ impl Batch {
     /// Up to where all is done once every aggregate is, if that is further than before; and why
     /// it is not the end of the batch.
     pub(super) fn done(self) -> (Option<u64>, Option<Blocked>) {
-        let end = self
-            .blocked
-            .as_ref()
-            .map_or(self.end, |blocked| blocked.position.offset);
+        let end = self.blocked.as_ref().map_or(self.end, |blocked| blocked.position.offset);
         ((end > self.first).then_some(end), self.blocked)
     }
 }
@@ -157,21 +148,13 @@ pub(super) struct Step {
 
 impl Pending {
     fn of(aggregate: AggregateKey) -> Self {
-        Self {
-            aggregate,
-            place: None,
-            entries: VecDeque::new(),
-        }
+        Self { aggregate, place: None, entries: VecDeque::new() }
     }
 
     /// Drops what is folded already, which it counts, and says what comes next.
     pub(super) fn next(&mut self, repeats: &mut u64) -> Next {
         let Some(place) = self.place else {
-            return if self.entries.is_empty() {
-                Next::Nothing
-            } else {
-                Next::Mark
-            };
+            return if self.entries.is_empty() { Next::Nothing } else { Next::Mark };
         };
         let mark = place.mark.unwrap_or(0);
         loop {
@@ -213,10 +196,7 @@ impl Pending {
         let run: Vec<_> = behind
             .zip(mark + 1..)
             .take_while(|(event, sequence)| event.event.sequence == *sequence)
-            .map(|(event, _)| Entry {
-                position,
-                wanted: Wanted::Event(event),
-            })
+            .map(|(event, _)| Entry { position, wanted: Wanted::Event(event) })
             .collect();
         let filled = run.len();
         for entry in run.into_iter().rev() {
@@ -239,10 +219,7 @@ impl Pending {
             Wanted::UpTo(_) | Wanted::Rest => None,
         };
         let next = mark + 1;
-        let why = format!(
-            "event {next} of {} is in neither log nor commits",
-            self.aggregate
-        );
+        let why = format!("event {next} of {} is in neither log nor commits", self.aggregate);
         let request = event.as_ref().map(|event| event.request.clone());
         Some(DeadLetter {
             id: LetterId::new(TOPIC, position),
@@ -279,18 +256,12 @@ impl Pending {
             refused: false,
         };
         let mut blocked = None;
-        while let Some(Entry {
-            wanted: Wanted::Event(event),
-            position,
-        }) = self.entries.front()
+        while let Some(Entry { wanted: Wanted::Event(event), position }) = self.entries.front()
             && event.event.sequence == step.sequence + 1
             && step.touched.count() < changes_max
         {
             if let Err(why) = step.touched.add(view, event) {
-                blocked = Some(Blocked {
-                    position: *position,
-                    why,
-                });
+                blocked = Some(Blocked { position: *position, why });
                 self.entries.clear();
                 break;
             }
@@ -303,20 +274,15 @@ impl Pending {
 
     /// The mark has been written.
     pub(super) fn reached(&mut self, sequence: u64) {
-        self.place = Some(Place {
-            mark: Some(sequence),
-            stopped: false,
-        });
+        self.place = Some(Place { mark: Some(sequence), stopped: false });
     }
 
     /// Another projector wrote, or nobody knows what was written: nothing that is remembered of
     /// this aggregate holds, and what this step took has to be read from the commits.
     pub(super) fn forget(&mut self, step: &Step) {
         self.place = None;
-        self.entries.push_front(Entry {
-            position: step.position,
-            wanted: Wanted::UpTo(step.sequence),
-        });
+        self.entries
+            .push_front(Entry { position: step.position, wanted: Wanted::UpTo(step.sequence) });
     }
 
     /// Gives up on what waits, because the lane stops.

@@ -31,13 +31,7 @@ impl Follower {
     ) -> Self {
         let held = Held::new(lane, view.name(), settings.retry_ms_max);
         let places = Cache::new(settings.lane_marks_max);
-        Self {
-            view,
-            ports,
-            settings,
-            held,
-            places,
-        }
+        Self { view, ports, settings, held, places }
     }
 
     /// Follows the lane until it is revoked or lost.
@@ -52,13 +46,9 @@ impl Follower {
     }
 
     async fn next(&self) -> Result<Input<Published>, Lost> {
-        let (records_max, bytes_max) = (
-            self.settings.batch_records_max,
-            self.settings.batch_bytes_max,
-        );
-        self.held
-            .tried("reading", || self.held.lane.next(records_max, bytes_max))
-            .await
+        let (records_max, bytes_max) =
+            (self.settings.batch_records_max, self.settings.batch_bytes_max);
+        self.held.tried("reading", || self.held.lane.next(records_max, bytes_max)).await
     }
 
     /// Folds a batch: rows, then marks, then dead letters, then progress.
@@ -108,11 +98,7 @@ impl Follower {
     /// Finds out up to where the aggregates are folded of which that is not known.
     async fn load_places(&mut self, batch: &mut Batch) -> Result<(), Lost> {
         let mut asked = Vec::new();
-        for pending in batch
-            .pending
-            .iter_mut()
-            .filter(|pending| pending.place.is_none())
-        {
+        for pending in batch.pending.iter_mut().filter(|pending| pending.place.is_none()) {
             pending.place = self.places.get(&pending.aggregate).copied();
             if pending.place.is_none() {
                 asked.push(pending.aggregate.clone());
@@ -124,15 +110,9 @@ impl Follower {
         let view = self.view.name();
         let load = || self.ports.views.marks(view, &asked);
         let marks = self.held.tried("reading marks", load).await?;
-        let unknown = batch
-            .pending
-            .iter_mut()
-            .filter(|pending| pending.place.is_none());
+        let unknown = batch.pending.iter_mut().filter(|pending| pending.place.is_none());
         for (pending, mark) in unknown.zip(marks) {
-            pending.place = Some(Place {
-                mark,
-                stopped: false,
-            });
+            pending.place = Some(Place { mark, stopped: false });
         }
         Ok(())
     }

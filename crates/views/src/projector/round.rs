@@ -51,9 +51,7 @@ impl Follower {
             return Ok(Vec::new());
         }
         let view = self.view.name();
-        self.held
-            .tried("reading rows", || self.ports.views.rows(view, &keys))
-            .await
+        self.held.tried("reading rows", || self.ports.views.rows(view, &keys)).await
     }
 
     async fn write_rows(
@@ -67,19 +65,12 @@ impl Follower {
         }
         match self.ports.views.write(self.view.name(), writes.rows).await {
             Ok(written) => {
-                let refused = writes
-                    .steps
-                    .into_iter()
-                    .zip(written)
-                    .filter(|(_, written)| !written);
+                let refused = writes.steps.into_iter().zip(written).filter(|(_, written)| !written);
                 refused.for_each(|(step, _)| refuse(steps, step));
             }
             Err(failed) => {
                 self.held.after("writing rows", &failed, backoff).await?;
-                writes
-                    .steps
-                    .into_iter()
-                    .for_each(|step| refuse(steps, step));
+                writes.steps.into_iter().for_each(|step| refuse(steps, step));
             }
         }
         Ok(())
@@ -98,11 +89,7 @@ impl Follower {
                 continue;
             };
             let aggregate = pending.aggregate.clone();
-            marks.push(Mark {
-                aggregate,
-                expected: step.expected,
-                sequence: step.sequence,
-            });
+            marks.push(Mark { aggregate, expected: step.expected, sequence: step.sequence });
             of.push(index);
         }
         if marks.is_empty() {
@@ -151,16 +138,10 @@ impl Follower {
     async fn overwrite(&self, writes: &mut [RowWrite]) -> Result<(), Lost> {
         let keys: Vec<String> = writes.iter().map(|write| write.row.key.clone()).collect();
         let view = self.view.name();
-        let stored = self
-            .held
-            .tried("reading rows", || self.ports.views.rows(view, &keys))
-            .await?;
+        let stored = self.held.tried("reading rows", || self.ports.views.rows(view, &keys)).await?;
         for (write, stored) in writes.iter_mut().zip(stored) {
             write.expected = stored.map(|row| row.sequence);
-            write.row.sequence = write
-                .row
-                .sequence
-                .max(write.expected.map_or(0, |old| old + 1));
+            write.row.sequence = write.row.sequence.max(write.expected.map_or(0, |old| old + 1));
         }
         Ok(())
     }
@@ -193,15 +174,10 @@ fn fold(batch: &mut Batch, steps: Vec<Step>, stored: Vec<Option<Row>>) -> (Vec<S
         }
         if let Some(why) = wrong {
             pending.clear();
-            batch.block(Blocked {
-                position: step.position,
-                why,
-            });
+            batch.block(Blocked { position: step.position, why });
             continue;
         }
-        writes
-            .steps
-            .extend(rows_of_step.iter().map(|_| folded.len()));
+        writes.steps.extend(rows_of_step.iter().map(|_| folded.len()));
         writes.rows.append(&mut rows_of_step);
         folded.push(step);
     }

@@ -30,16 +30,10 @@ impl Touched {
         let sequence = event.event.sequence;
         for change in contained(|| view.changes(event))? {
             self.count += 1;
-            let row = *self
-                .by_key
-                .entry(change.key().to_owned())
-                .or_insert_with(|| {
-                    self.rows.push(Changes {
-                        key: change.key().to_owned(),
-                        changes: Vec::new(),
-                    });
-                    self.rows.len() - 1
-                });
+            let row = *self.by_key.entry(change.key().to_owned()).or_insert_with(|| {
+                self.rows.push(Changes { key: change.key().to_owned(), changes: Vec::new() });
+                self.rows.len() - 1
+            });
             if let Some(row) = self.rows.get_mut(row) {
                 row.changes.push((sequence, change));
             }
@@ -86,19 +80,13 @@ impl Changes {
     }
 
     fn wrong(&self, why: String) -> Unprocessable {
-        Unprocessable {
-            what: format!("row {}", self.key),
-            why,
-        }
+        Unprocessable { what: format!("row {}", self.key), why }
     }
 }
 
 /// A panic of a view is an error of that view like any other.
 fn contained<T>(fold: impl FnOnce() -> Result<T, Unprocessable>) -> Result<T, Unprocessable> {
     catch_unwind(AssertUnwindSafe(fold)).unwrap_or_else(|_| {
-        Err(Unprocessable {
-            what: "the view".to_owned(),
-            why: "it panicked".to_owned(),
-        })
+        Err(Unprocessable { what: "the view".to_owned(), why: "it panicked".to_owned() })
     })
 }

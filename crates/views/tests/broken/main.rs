@@ -5,16 +5,10 @@
 //! `failpoints`.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#[expect(
-    dead_code,
-    reason = "shared with the tests of the projector, which use the rest"
-)]
+#[expect(dead_code, reason = "shared with the tests of the projector, which use the rest")]
 #[path = "../projector/staged.rs"]
 mod staged;
-#[expect(
-    dead_code,
-    reason = "shared with the tests of the projector, which use the rest"
-)]
+#[expect(dead_code, reason = "shared with the tests of the projector, which use the rest")]
 #[path = "../projector/world.rs"]
 mod world;
 
@@ -73,10 +67,8 @@ async fn a_zombie_writes_late() -> (Rows, Rows) {
 
 /// Runs the story with and without the wrong variant: only without it the rows are right.
 fn shown_wrong<F: Future<Output = (Rows, Rows)>>(variant: &str, story: impl Fn() -> F) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.unwrap();
     let scenario = FailScenario::setup();
     let (rows, expected) = runtime.block_on(story());
@@ -107,10 +99,8 @@ fn a_row_written_whatever_is_there_is_seen() {
 /// say.
 #[test]
 fn crash_points_are_where_they_should_be() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.unwrap();
     for (point, row, mark) in [("Z4", 0, None), ("C11", 1, None), ("C12", 1, Some(4))] {
         let scenario = FailScenario::setup();
@@ -121,11 +111,7 @@ fn crash_points_are_where_they_should_be() {
             world.store_and_publish(&commits).await;
             world.run(Accounts).ended().await.unwrap_err();
             assert_eq!(world.rows(&Accounts).await.len(), row, "{point}");
-            assert_eq!(
-                world.mark(&Accounts, &line.aggregate).await,
-                mark,
-                "{point}"
-            );
+            assert_eq!(world.mark(&Accounts, &line.aggregate).await, mark, "{point}");
             fail::remove(point);
             let running = world.run(Accounts);
             world.shows(&Accounts, &commits).await;

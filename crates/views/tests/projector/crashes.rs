@@ -8,18 +8,8 @@ use crate::staged::{Call, Fate, Staged};
 use crate::world::{Line, World, run};
 
 async fn rows_written(world: &World) -> usize {
-    let range = RowRange {
-        limit: 10,
-        ..RowRange::default()
-    };
-    world
-        .home
-        .view_store()
-        .list("accounts", &range)
-        .await
-        .unwrap()
-        .rows
-        .len()
+    let range = RowRange { limit: 10, ..RowRange::default() };
+    world.home.view_store().list("accounts", &range).await.unwrap().rows.len()
 }
 
 /// The rows are written, the mark is not (C11).

@@ -10,21 +10,15 @@ use crate::world::{Line, World};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_view_is_the_fold_of_all_events() {
     let world = World::new();
-    let (accounts, cleaner_jobs, jobs) = (
-        world.run(Accounts),
-        world.run(CleanerJobs),
-        world.run(JobRequests),
-    );
+    let (accounts, cleaner_jobs, jobs) =
+        (world.run(Accounts), world.run(CleanerJobs), world.run(JobRequests));
     let mut commits: Vec<Arc<Commit>> = Vec::new();
     for number in 0..20 {
         let mut job = Line::of("job-request", &format!("j{number}"));
         let cleaners = r#"["ann","bob","cem","dan","eve","fay"]"#;
         let tasks = r#"[{"id":"t","name":"Mop"}]"#;
         commits.extend([
-            job.send(
-                "create",
-                &format!(r#"{{"cleaners":{cleaners},"tasks":{tasks}}}"#),
-            ),
+            job.send("create", &format!(r#"{{"cleaners":{cleaners},"tasks":{tasks}}}"#)),
             job.send("decline", r#"{"cleanerId":"bob"}"#),
             job.send("accept", r#"{"cleanerId":"bob"}"#),
             job.send("accept", r#"{"cleanerId":"ann"}"#),
@@ -72,9 +66,7 @@ async fn a_gap_is_filled_from_the_commits() {
     let running = world.run(Accounts);
     for published in [&commits[..1], &commits[4..5], &commits[9..]] {
         world.publish(published).await;
-        world
-            .reached(&Accounts, &commits[0].aggregate, published[0].sequence)
-            .await;
+        world.reached(&Accounts, &commits[0].aggregate, published[0].sequence).await;
     }
     world.shows(&Accounts, &commits).await;
     running.leave().await;
@@ -108,9 +100,7 @@ async fn events_that_overtake_others_change_nothing() {
 async fn types_that_are_not_followed_only_move_the_progress() {
     let world = World::new();
     let mut job = Line::of("job-request", "j");
-    world
-        .store_and_publish(&[job.send("create", r#"{"cleaners":[],"tasks":[]}"#)])
-        .await;
+    world.store_and_publish(&[job.send("create", r#"{"cleaners":[],"tasks":[]}"#)]).await;
     let (_, commits) = Line::deposits("a", 1);
     world.store_and_publish(&commits).await;
     let running = world.run(Accounts);

@@ -84,10 +84,8 @@ async fn a_zombie_brings_no_row_back_that_others_have_changed() {
 async fn two_owners_of_every_lane_make_no_mistake() {
     let world = World::new();
     let mut lines: Vec<Line> = (0..5).map(|n| Line::account(&format!("a{n}"))).collect();
-    let mut commits: Vec<Arc<Commit>> = lines
-        .iter_mut()
-        .map(|line| line.send("open", "{}"))
-        .collect();
+    let mut commits: Vec<Arc<Commit>> =
+        lines.iter_mut().map(|line| line.send("open", "{}")).collect();
     world.store_and_publish(&commits).await;
     let first = run(Accounts, world.ports(), world.home.join_events("first"));
     let second = run(Accounts, world.ports(), world.home.join_events("second"));

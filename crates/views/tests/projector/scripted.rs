@@ -24,10 +24,7 @@ pub(crate) struct Script(Arc<Told>);
 
 impl Script {
     pub(crate) fn feed(&self) -> Box<dyn Feed<Published>> {
-        Box::new(OneLane {
-            told: self.clone(),
-            given: false,
-        })
+        Box::new(OneLane { told: self.clone(), given: false })
     }
 
     pub(crate) fn add(&self, events: impl IntoIterator<Item = Published>) {
@@ -43,16 +40,8 @@ impl Script {
     fn push(&self, contents: Vec<Content<Published>>) {
         let mut offset = self.0.offset.lock().unwrap();
         for content in contents {
-            let position = Position {
-                partition: 0,
-                offset: *offset,
-            };
-            let record = Record {
-                position,
-                time: Timestamp::default(),
-                bytes: 1,
-                content,
-            };
+            let position = Position { partition: 0, offset: *offset };
+            let record = Record { position, time: Timestamp::default(), bytes: 1, content };
             self.0.records.lock().unwrap().push_back(record);
             *offset += 1;
         }
@@ -66,10 +55,7 @@ impl Script {
     /// Waits until progress was saved up to here.
     pub(crate) async fn saved_up_to(&self, progress: u64) {
         let what = format!("progress {progress}");
-        until(&what, || async {
-            (self.saved() >= Some(progress)).then_some(())
-        })
-        .await;
+        until(&what, || async { (self.saved() >= Some(progress)).then_some(()) }).await;
     }
 }
 

@@ -37,11 +37,7 @@ pub(crate) struct Staged {
 
 impl Staged {
     pub(crate) fn new(inner: Arc<dyn ViewStore>) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            plan: Mutex::default(),
-            always: Mutex::default(),
-        })
+        Arc::new(Self { inner, plan: Mutex::default(), always: Mutex::default() })
     }
 
     /// The next such call meets this.
@@ -59,11 +55,8 @@ impl Staged {
     }
 
     async fn meet(&self, call: Call) -> Result<After, Error> {
-        if let Some((_, action)) = self
-            .always
-            .lock()
-            .unwrap()
-            .filter(|(planned, _)| *planned == call)
+        if let Some((_, action)) =
+            self.always.lock().unwrap().filter(|(planned, _)| *planned == call)
         {
             return Err(Error::new(action, "planned"));
         }
@@ -125,9 +118,7 @@ impl ViewStore for Staged {
 
     async fn set_marks(&self, view: &str, marks: Vec<Mark>) -> Result<Vec<bool>, Error> {
         let after = self.meet(Call::SetMarks).await?;
-        after
-            .answered(self.inner.set_marks(view, marks).await?)
-            .await
+        after.answered(self.inner.set_marks(view, marks).await?).await
     }
 
     async fn list(&self, view: &str, range: &RowRange) -> Result<RowList, Error> {

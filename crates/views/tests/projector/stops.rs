@@ -26,34 +26,21 @@ async fn missing_events_stop_their_aggregate_only_until_they_are_found() {
     let running = run(Accounts, world.ports(), script.feed());
     // Of the broken one the first event comes, and then the third; the second is nowhere.
     script.add(
-        [&broken[0], &broken[2], &broken[3], &whole[3]]
-            .into_iter()
-            .flat_map(|c| published(c)),
+        [&broken[0], &broken[2], &broken[3], &whole[3]].into_iter().flat_map(|c| published(c)),
     );
     script.saved_up_to(4).await;
-    world
-        .shows(&Accounts, &[broken[..1].to_vec(), whole.clone()].concat())
-        .await;
+    world.shows(&Accounts, &[broken[..1].to_vec(), whole.clone()].concat()).await;
     let letter = letters(&world).await.remove(0);
     assert_eq!(letter.id.to_string(), "finalevents:0:1");
     assert_eq!(letter.code.as_str(), "EVENTS_MISSING");
-    assert_eq!(
-        letter.named.unwrap(),
-        (line.aggregate.clone(), broken[2].request.clone())
-    );
+    assert_eq!(letter.named.unwrap(), (line.aggregate.clone(), broken[2].request.clone()));
     // Another event shows the gap again; it is reported once.
     broken.push(line.deposit());
     whole.push(neighbour.deposit());
-    script.add(
-        [&broken[4], &whole[4]]
-            .into_iter()
-            .flat_map(|commit| published(commit)),
-    );
+    script.add([&broken[4], &whole[4]].into_iter().flat_map(|commit| published(commit)));
     script.saved_up_to(6).await;
     world.store(&whole[4..]).await;
-    world
-        .shows(&Accounts, &[broken[..1].to_vec(), whole.clone()].concat())
-        .await;
+    world.shows(&Accounts, &[broken[..1].to_vec(), whole.clone()].concat()).await;
     assert_eq!(letters(&world).await.len(), 1);
     // The commits are mended, and the next event finds all that was passed over.
     broken.push(line.deposit());
@@ -70,21 +57,12 @@ async fn an_event_that_is_not_known_stops_its_lane_before_it() {
     let (_, other) = Line::deposits("b", 1);
     commits.push(line.happen("frozen", 1, "{}"));
     commits.push(line.deposit());
-    world
-        .store(&[commits.clone(), other.clone()].concat())
-        .await;
+    world.store(&[commits.clone(), other.clone()].concat()).await;
     let script = Script::default();
-    script.add(
-        commits
-            .iter()
-            .chain(&other)
-            .flat_map(|commit| published(commit)),
-    );
+    script.add(commits.iter().chain(&other).flat_map(|commit| published(commit)));
     let running = run(Accounts, world.ports(), script.feed());
     script.saved_up_to(2).await;
-    world
-        .shows(&Accounts, &[commits[..2].to_vec(), other].concat())
-        .await;
+    world.shows(&Accounts, &[commits[..2].to_vec(), other].concat()).await;
     assert_eq!(script.saved(), Some(2));
     assert_eq!(letters(&world).await, []);
     // It is held, and leaves when it is told to.
@@ -106,11 +84,7 @@ impl View for Newer {
     }
 
     fn changes(&self, event: &Published) -> Result<Vec<Change>, Unprocessable> {
-        if event.event.name.as_str() == "frozen" {
-            Ok(Vec::new())
-        } else {
-            Accounts.changes(event)
-        }
+        if event.event.name.as_str() == "frozen" { Ok(Vec::new()) } else { Accounts.changes(event) }
     }
 }
 
@@ -166,23 +140,14 @@ async fn a_view_that_is_wrong_stops_its_lane_and_nothing_else() {
     };
     let shares_a_row = |event: &Published| -> Result<Vec<Change>, Unprocessable> {
         let good = Change::new("good", seen);
-        Ok(if event.event.sequence == 1 {
-            vec![good]
-        } else {
-            Vec::new()
-        })
+        Ok(if event.event.sequence == 1 { vec![good] } else { Vec::new() })
     };
     for wrong in [panics, folds_panic, shares_a_row] {
         let world = World::new();
         let (good, bad) = (Line::deposits("good", 1).1, Line::deposits("bad", 1).1);
         world.store(&[good.clone(), bad.clone()].concat()).await;
         let script = Script::default();
-        script.add(
-            good.iter()
-                .chain(&bad)
-                .chain(&good)
-                .flat_map(|commit| published(commit)),
-        );
+        script.add(good.iter().chain(&bad).chain(&good).flat_map(|commit| published(commit)));
         let running = run(Wrong(wrong), world.ports(), script.feed());
         script.saved_up_to(2).await;
         world.reached(&Wrong(wrong), &good[0].aggregate, 2).await;
@@ -208,10 +173,7 @@ async fn a_damaged_record_becomes_a_dead_letter_and_stops_nobody() {
     let letters = letters(&world).await;
     let ids: Vec<_> = letters.iter().map(|letter| letter.id.to_string()).collect();
     assert_eq!(ids, ["finalevents:0:1"]);
-    assert_eq!(
-        (letters[0].code.as_str(), letters[0].data.as_slice()),
-        ("DAMAGED", &b"\xff"[..])
-    );
+    assert_eq!((letters[0].code.as_str(), letters[0].data.as_slice()), ("DAMAGED", &b"\xff"[..]));
     running.leave().await;
 }
 
@@ -236,9 +198,7 @@ async fn a_damaged_record_that_names_its_aggregate_is_read_from_the_commits() {
 async fn other_lanes_go_on_when_one_is_stopped() {
     let world = World::new();
     let mut stopped = Line::account("a0");
-    world
-        .store_and_publish(&[stopped.happen("frozen", 1, "{}")])
-        .await;
+    world.store_and_publish(&[stopped.happen("frozen", 1, "{}")]).await;
     let running = world.run(Accounts);
     let mut folded = Vec::new();
     for number in 1..20 {

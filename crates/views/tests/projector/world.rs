@@ -25,10 +25,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self {
-            home: open(&directory),
-            directory,
-        }
+        Self { home: open(&directory), directory }
     }
 
     /// Closes the home and opens its directory again.
@@ -36,10 +33,7 @@ impl World {
         let Self { home, directory } = self;
         within("the home to close", home.close()).await;
         drop(home);
-        Self {
-            home: open(&directory),
-            directory,
-        }
+        Self { home: open(&directory), directory }
     }
 
     pub(crate) fn ports(&self) -> Ports {
@@ -77,21 +71,14 @@ impl World {
 
     pub(crate) async fn mark(&self, view: &dyn View, of: &AggregateKey) -> Option<u64> {
         let of = std::slice::from_ref(of);
-        self.home
-            .view_store()
-            .marks(view.name(), of)
-            .await
-            .unwrap()
-            .remove(0)
+        self.home.view_store().marks(view.name(), of).await.unwrap().remove(0)
     }
 
     /// Waits until the view has reached this sequence of the aggregate.
     pub(crate) async fn reached(&self, view: &dyn View, of: &AggregateKey, sequence: u64) {
         let what = format!("{} to reach {sequence} of {of}", view.name());
-        until(&what, || async {
-            (self.mark(view, of).await >= Some(sequence)).then_some(())
-        })
-        .await;
+        until(&what, || async { (self.mark(view, of).await >= Some(sequence)).then_some(()) })
+            .await;
     }
 
     /// The rows of the view: what each says and the sequence it is of.
@@ -109,20 +96,14 @@ impl World {
 }
 
 fn open(directory: &TempDir) -> Home {
-    let settings = ordain_embedded::Settings {
-        partitions: Some(3),
-        ..Default::default()
-    };
+    let settings = ordain_embedded::Settings { partitions: Some(3), ..Default::default() };
     Home::open(directory.path(), &settings).unwrap()
 }
 
 pub(crate) type Rows = BTreeMap<String, (u64, String)>;
 
 pub(crate) async fn rows(store: &dyn ViewStore, view: &dyn View) -> Rows {
-    let range = RowRange {
-        limit: 10_000,
-        ..RowRange::default()
-    };
+    let range = RowRange { limit: 10_000, ..RowRange::default() };
     let list = store.list(view.name(), &range).await.unwrap();
     assert_eq!(list.next, None);
     let row = |row: ordain_ports::Row| (row.key, (row.sequence, String::from(row.body.unwrap())));
@@ -141,9 +122,7 @@ pub(crate) fn fold(view: &dyn View, commits: &[Arc<Commit>]) -> Rows {
             }
         }
     }
-    rows.into_iter()
-        .map(|(key, (sequence, row))| (key, (sequence, String::from(row))))
-        .collect()
+    rows.into_iter().map(|(key, (sequence, row))| (key, (sequence, String::from(row)))).collect()
 }
 
 pub(crate) fn published(commit: &Commit) -> Vec<Published> {
@@ -179,22 +158,14 @@ pub(crate) fn run_with(
 ) -> Running {
     let leave = CancellationToken::new();
     let projector = Projector::new(Arc::new(view), ports, settings);
-    Running {
-        task: tokio::spawn(projector.run(feed, leave.clone())),
-        leave,
-    }
+    Running { task: tokio::spawn(projector.run(feed, leave.clone())), leave }
 }
 
 impl Running {
     /// Ends it as a crash does: it never comes to its next step.
     pub(crate) async fn crash(self) {
         self.task.abort();
-        assert!(
-            within("the end", self.task)
-                .await
-                .unwrap_err()
-                .is_cancelled()
-        );
+        assert!(within("the end", self.task).await.unwrap_err().is_cancelled());
     }
 
     pub(crate) async fn leave(self) {
@@ -270,13 +241,7 @@ impl Line {
     fn event(&mut self, name: &str, version: u32, data: Json) -> Event {
         self.sequence += 1;
         let time = SystemClock.now();
-        Event {
-            sequence: self.sequence,
-            name: name.parse().unwrap(),
-            version,
-            data,
-            time,
-        }
+        Event { sequence: self.sequence, name: name.parse().unwrap(), version, data, time }
     }
 
     fn commit(&mut self, command: &str, outcome: Outcome, events: Vec<Event>) -> Arc<Commit> {
@@ -290,15 +255,9 @@ impl Line {
             revision: self.revision,
             sequence: self.sequence,
             outcome,
-            time: events
-                .last()
-                .map_or(Timestamp::default(), |event| event.time),
+            time: events.last().map_or(Timestamp::default(), |event| event.time),
             events,
-            source: Source {
-                partition: 0,
-                offset: self.revision,
-                nonce: 0,
-            },
+            source: Source { partition: 0, offset: self.revision, nonce: 0 },
         })
     }
 }
