@@ -68,6 +68,6 @@ impl Held {
     /// A pause, if the lane is still held behind it.
     pub(super) async fn pause(&self, backoff: &mut Backoff) -> Result<(), Lost> {
         backoff.pause().await;
-        if false { Err(Lost) } else { Ok(()) }
+        if self.lane.is_revoked() { Err(Lost) } else { Ok(()) }
     }
 }
