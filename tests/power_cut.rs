@@ -5,6 +5,8 @@
 //! can be in when the power goes just before a sync returns (see `disk` for what is assumed), and
 //! each is checked against what the process had told before that moment.
 
+#[path = "power_cut/answers.rs"]
+mod answers;
 #[path = "power_cut/check.rs"]
 mod check;
 #[path = "power_cut/cuts.rs"]
@@ -15,6 +17,8 @@ mod disk;
 mod full;
 #[path = "power_cut/images.rs"]
 mod images;
+#[path = "power_cut/served.rs"]
+mod served;
 #[path = "power_cut/trace.rs"]
 mod trace;
 #[path = "power_cut/traced.rs"]
@@ -24,8 +28,12 @@ use std::path::Path;
 
 use ordain_tests::workload::{APPENDER, HOME_FAILED, Told};
 
+use crate::answers::Answers;
 use crate::full::SmallDisk;
-use crate::images::{images, images_at_end, images_at_journals};
+use crate::images::{
+    Facts as _, certain_in_the_end, image_directory, images, images_at_end, images_at_journals, write,
+};
+use crate::served::{assert_same_answers, serve_and_kill};
 use crate::traced::{Driven, Run, Step, run_untraced, was_killed};
 
 const IMAGES: usize = 300;
@@ -74,7 +82,7 @@ fn after_a_power_cut_nothing_answered_or_shown_is_missing() {
     let count = number_from("ORDAIN_TEST_POWER_CUT_IMAGES", IMAGES as u64);
     let mut driven = Driven::new();
     let steps = long_life(&mut driven);
-    let report = images(&driven, &steps, usize::try_from(count).unwrap_or(IMAGES), seed());
+    let report = images::<Told>(&driven, &steps, usize::try_from(count).unwrap_or(IMAGES), seed());
     eprintln!("{report}");
     report.assert_clean(driven);
 }
@@ -86,7 +94,7 @@ fn a_build_without_the_sync_loses_what_was_answered() {
     let ended = driven.run(&plan);
     assert!(ended.status.success(), "{}", ended.log);
     // The one sync that is left is that of closing the home.
-    let report = images_at_journals(&driven, &ended.steps, 30, seed());
+    let report = images_at_journals::<Told>(&driven, &ended.steps, 30, seed());
     eprintln!("{report}");
     assert!(
         report.failures.iter().any(|failure| failure.why.contains("was shown")),
@@ -100,7 +108,7 @@ fn a_failed_sync_of_the_journal_ends_the_process_and_answers_nobody() {
     let inject = "fdatasync:error=EIO:when=60";
     let ended = driven.run(&Run { plan: "load=1000", inject: Some(inject), ..Run::default() });
     assert_eq!(ended.status.code(), Some(HOME_FAILED), "{}: {}", ended.status, ended.log);
-    let report = images_at_end(&driven, &ended.steps, 30, seed());
+    let report = images_at_end::<Told>(&driven, &ended.steps, 30, seed());
     eprintln!("{report}");
     // And what the operating system still has in memory, as the next process finds it.
     check::check(&driven.directory(), &told_in(&driven.told()))
@@ -118,7 +126,7 @@ fn a_failed_sync_of_a_flush_ends_the_process_and_loses_nothing() {
     assert_eq!(ended.status.code(), Some(HOME_FAILED), "{}: {}", ended.status, ended.log);
     let mut steps = made.steps;
     steps.extend(ended.steps);
-    let report = images_at_end(&driven, &steps, 6, seed());
+    let report = images_at_end::<Told>(&driven, &steps, 6, seed());
     eprintln!("{report}");
     check::check(&driven.directory(), &told_in(&driven.told()))
         .expect("the directory as it was left");
@@ -160,4 +168,22 @@ fn a_disk_that_is_full_in_the_middle_of_a_write_ends_the_process_and_loses_nothi
 
 fn told_in(file: &Path) -> Told {
     Told::of(&std::fs::read_to_string(file).expect("it is told what happens"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_power_cut_of_a_server_nothing_answered_is_missing() {
+    let count = number_from("ORDAIN_TEST_POWER_CUT_IMAGES", IMAGES as u64) / 5;
+    let mut driven = Driven::new();
+    let (sent, steps) = serve_and_kill(&mut driven).await;
+    let mut answers = Answers::default();
+    steps.iter().for_each(|step| answers.hear(step));
+    assert!(answers.are_of_all_kinds(), "nothing was seen answered");
+    assert!(answers.outcomes.len() >= sent.len(), "not all was seen that was answered");
+    let count = usize::try_from(count).unwrap_or(IMAGES);
+    let report = images::<Answers>(&driven, &steps, count, seed());
+    eprintln!("{report}");
+    let image = image_directory().expect("there is room for an image");
+    write(&certain_in_the_end(&steps, &driven.directory()), image.path()).expect("it is written");
+    assert_same_answers(image.path(), &sent).await;
+    report.assert_clean(driven);
 }

@@ -2,8 +2,6 @@
 //! and goes on working.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,31 +9,33 @@ use anyhow::{Context as _, Result, ensure};
 use ordain_embedded::Home;
 use ordain_tests::workload::{self, Found, KINDS, State, Told, WRITERS};
 
-use crate::disk::Nodes;
+use crate::images::Facts;
+use crate::traced::Step;
 
 /// How long a check may take.
 const CHECK_MAX: Duration = Duration::from_secs(60);
 
-/// Writes an image into an empty directory.
-pub(crate) fn write(nodes: &Nodes, directory: &Path) -> Result<()> {
-    for (path, content) in nodes.paths() {
-        let path = directory.join(path);
-        let Some(content) = content else {
-            fs::create_dir(path)?;
-            continue;
-        };
-        let mut file = File::create(path)?;
-        file.write_all(&content.bytes)?;
-        file.set_len(content.length)?;
+impl Facts for Told {
+    fn hear(&mut self, step: &Step) {
+        if let Step::Told(line) = step {
+            self.hear(line.clone());
+        }
     }
-    Ok(())
+
+    fn check(&self, directory: &Path) -> Result<()> {
+        check(directory, self)
+    }
 }
 
 /// Checks the image in a directory against what was told before the power went.
 pub(crate) fn check(directory: &Path, told: &Told) -> Result<()> {
+    within_limit(check_twice(directory, told))
+}
+
+/// Runs a check; one that takes too long has failed.
+pub(crate) fn within_limit(check: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let checked = runtime
-        .block_on(async { tokio::time::timeout(CHECK_MAX, check_twice(directory, told)).await });
+    let checked = runtime.block_on(async { tokio::time::timeout(CHECK_MAX, check).await });
     // A home that hangs is left behind.
     runtime.shutdown_background();
     checked.context("the check hangs")?

@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ordain_tests::workload::Told;
-
-use crate::check;
 use crate::cuts::{self, Cut, Window};
 use crate::disk::{Change, Disk, Nodes};
 use crate::traced::{Driven, Step, assert_explains, kind, take};
@@ -23,11 +22,20 @@ const IMAGE_MAX: Duration = Duration::from_secs(120);
 /// So many failing images are kept and told of.
 const FAILURES_SHOWN_MAX: usize = 5;
 
+/// What a process has let others know.
+pub(crate) trait Facts: Clone + Default + Send + 'static {
+    /// Takes one more step in.
+    fn hear(&mut self, step: &Step);
+
+    /// Checks that an image in a directory holds all of it, and is whole.
+    fn check(&self, directory: &Path) -> anyhow::Result<()>;
+}
+
 /// An image to be checked.
-struct Image {
+struct Image<F> {
     name: String,
     nodes: Nodes,
-    told: Told,
+    facts: F,
 }
 
 /// An image that does not hold what it must.
@@ -93,20 +101,20 @@ impl Report {
 }
 
 /// Checks so many images of what happened to a directory.
-pub(crate) fn images(driven: &Driven, steps: &[Step], count: usize, seed: u64) -> Report {
+pub(crate) fn images<F: Facts>(driven: &Driven, steps: &[Step], count: usize, seed: u64) -> Report {
     let windows = windows(steps, &driven.directory());
-    images_of(driven, steps, (windows, count, seed))
+    images_of::<F>(driven, steps, (windows, count, seed))
 }
 
 /// Checks so many images of how the directory may be found after the last process has ended.
-pub(crate) fn images_at_end(driven: &Driven, steps: &[Step], count: usize, seed: u64) -> Report {
+pub(crate) fn images_at_end<F: Facts>(driven: &Driven, steps: &[Step], count: usize, seed: u64) -> Report {
     let mut windows = windows(steps, &driven.directory());
     windows.drain(..windows.len().saturating_sub(1));
-    images_of(driven, steps, (windows, count, seed))
+    images_of::<F>(driven, steps, (windows, count, seed))
 }
 
 /// Checks so many images of cuts at the syncs of journals.
-pub(crate) fn images_at_journals(
+pub(crate) fn images_at_journals<F: Facts>(
     driven: &Driven,
     steps: &[Step],
     count: usize,
@@ -114,10 +122,10 @@ pub(crate) fn images_at_journals(
 ) -> Report {
     let mut windows = windows(steps, &driven.directory());
     windows.retain(|window| window.kind == "journal");
-    images_of(driven, steps, (windows, count, seed))
+    images_of::<F>(driven, steps, (windows, count, seed))
 }
 
-fn images_of(
+fn images_of<F: Facts>(
     driven: &Driven,
     steps: &[Step],
     (windows, count, seed): (Vec<Window>, usize, u64),
@@ -134,7 +142,7 @@ fn images_of(
             *report.kinds.entry(format!("{kind} {:?}", cut.way)).or_default() += 1;
         }
     }
-    let (images, results) = checkers();
+    let (images, results) = checkers::<F>();
     let mut build = Build { images, results, under_way: 0, report, seen: HashSet::new() };
     build.all(steps, &driven.directory(), &chosen);
     let mut report = build.report;
@@ -179,29 +187,27 @@ fn synced(disk: &Disk, step: &Step) -> Option<PathBuf> {
 }
 
 /// Builds images and hands them to the checkers.
-struct Build {
-    images: SyncSender<Image>,
+struct Build<F> {
+    images: SyncSender<Image<F>>,
     results: Receiver<Option<Failure>>,
     under_way: usize,
     report: Report,
     seen: HashSet<u64>,
 }
 
-impl Build {
+impl<F: Facts> Build<F> {
     fn all(&mut self, steps: &[Step], directory: &Path, chosen: &BTreeMap<usize, Vec<Cut>>) {
         let mut disk = Disk::new(directory);
-        let mut told = Told::default();
+        let mut facts = F::default();
         let mut sync = 0;
         for (at, step) in steps.iter().enumerate() {
             if synced(&disk, step).is_some() {
                 for cut in chosen.get(&sync).into_iter().flatten() {
-                    self.one(&disk, cut, &told, &format!("sync {sync} (step {at}): {cut}"));
+                    self.one(&disk, cut, &facts, &format!("sync {sync} (step {at}): {cut}"));
                 }
                 sync += 1;
             }
-            if let Step::Told(line) = step {
-                told.hear(line.clone());
-            }
+            facts.hear(step);
             take(&mut disk, step);
         }
         while self.under_way > 0 {
@@ -209,7 +215,7 @@ impl Build {
         }
     }
 
-    fn one(&mut self, disk: &Disk, cut: &Cut, told: &Told, name: &str) {
+    fn one(&mut self, disk: &Disk, cut: &Cut, facts: &F, name: &str) {
         let nodes = cuts::disk_after(&disk.certain, &disk.pending, cut);
         let mut hasher = DefaultHasher::new();
         nodes.paths().hash(&mut hasher);
@@ -219,7 +225,7 @@ impl Build {
         let changes: Vec<_> =
             disk.pending.iter().map(|pending| disk.shown(&pending.change)).collect();
         let name = format!("{name}\nof {}", changes.join(", "));
-        let image = Image { name, nodes, told: told.clone() };
+        let image = Image { name, nodes, facts: facts.clone() };
         self.images.send(image).expect("there are checkers");
         self.under_way += 1;
         while self.under_way >= 2 * AT_ONCE {
@@ -235,7 +241,7 @@ impl Build {
 }
 
 /// Starts the threads that check images.
-fn checkers() -> (SyncSender<Image>, Receiver<Option<Failure>>) {
+fn checkers<F: Facts>() -> (SyncSender<Image<F>>, Receiver<Option<Failure>>) {
     let (images, to_check) = sync_channel(2 * AT_ONCE);
     let (results, heard) = channel();
     let to_check = Arc::new(Mutex::new(to_check));
@@ -246,7 +252,7 @@ fn checkers() -> (SyncSender<Image>, Receiver<Option<Failure>>) {
     (images, heard)
 }
 
-fn check_all(to_check: &Mutex<Receiver<Image>>, results: &Sender<Option<Failure>>) {
+fn check_all<F: Facts>(to_check: &Mutex<Receiver<Image<F>>>, results: &Sender<Option<Failure>>) {
     loop {
         let next = to_check.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(image) = next else { return };
@@ -266,10 +272,34 @@ fn check_all(to_check: &Mutex<Receiver<Image>>, results: &Sender<Option<Failure>
     }
 }
 
-fn checked(image: &Image) -> anyhow::Result<()> {
+fn checked<F: Facts>(image: &Image<F>) -> anyhow::Result<()> {
     let directory = image_directory()?;
-    check::write(&image.nodes, directory.path())?;
-    check::check(directory.path(), &image.told)
+    write(&image.nodes, directory.path())?;
+    image.facts.check(directory.path())
+}
+
+/// Writes an image into an empty directory.
+pub(crate) fn write(nodes: &Nodes, directory: &Path) -> anyhow::Result<()> {
+    for (path, content) in nodes.paths() {
+        let path = directory.join(path);
+        let Some(content) = content else {
+            fs::create_dir(path)?;
+            continue;
+        };
+        let mut file = File::create(path)?;
+        file.write_all(&content.bytes)?;
+        file.set_len(content.length)?;
+    }
+    Ok(())
+}
+
+/// What the disk certainly holds in the end, and nothing else.
+pub(crate) fn certain_in_the_end(steps: &[Step], directory: &Path) -> Nodes {
+    let mut disk = Disk::new(directory);
+    for step in steps {
+        take(&mut disk, step);
+    }
+    disk.certain
 }
 
 /// In memory where there is such a place: a check syncs, and there need be no disk below it.

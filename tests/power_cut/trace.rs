@@ -54,6 +54,18 @@ impl Argument {
         }
     }
 
+    /// The bytes of all buffers of a vector of them.
+    pub(crate) fn buffers(&self) -> Vec<u8> {
+        let Self::Word(word) = self else { panic!("{self:?} is no vector of buffers") };
+        let mut reader = Reader { line: word.as_bytes(), at: 0 };
+        let mut bytes = Vec::new();
+        while let Some(next) = find(reader.rest(), b"iov_base=\"") {
+            reader.at += next + b"iov_base=".len();
+            bytes.extend(reader.bytes());
+        }
+        bytes
+    }
+
     /// A number.
     pub(crate) fn number(&self) -> u64 {
         match self {

@@ -24,7 +24,7 @@ const RUN_MAX: Duration = Duration::from_secs(300);
 const CALLS: &str = "open,openat,openat2,creat,close,dup,dup2,dup3,fcntl,lseek,write,pwrite64,\
     writev,pwritev,pwritev2,ftruncate,truncate,fallocate,rename,renameat,renameat2,unlink,unlinkat,\
     rmdir,mkdir,mkdirat,link,linkat,symlink,symlinkat,fsync,fdatasync,sync,syncfs,sync_file_range,\
-    msync,mmap,copy_file_range,sendfile,splice,io_uring_setup,ioctl";
+    msync,mmap,copy_file_range,sendfile,splice,io_uring_setup,ioctl,sendto";
 
 /// The path of `ordain-driven`, the process that does the jobs; deliberate breakages can be turned
 /// on in it by the environment variable `FAILPOINTS`. Builds it when cargo has not done so.
@@ -81,6 +81,8 @@ pub(crate) enum Step {
     Call(Call),
     /// The process told this.
     Told(Line),
+    /// The process answered this over HTTP.
+    Answered(serde_json::Value),
     /// The process ended; another goes on.
     Ended,
 }
@@ -101,6 +103,12 @@ impl Driven {
         self.place.path().canonicalize().expect("it is there").join("told")
     }
 
+    /// Where a trace of it is written.
+    pub(crate) fn trace(&mut self) -> PathBuf {
+        self.runs += 1;
+        self.place.path().join(format!("trace-{}", self.runs))
+    }
+
     /// Keeps everything, so that a failure can be looked into.
     pub(crate) fn keep(self) -> PathBuf {
         self.place.keep()
@@ -108,31 +116,27 @@ impl Driven {
 
     /// Runs the driven process on the directory under the tracer.
     pub(crate) fn run(&mut self, run: &Run<'_>) -> Ended {
-        self.runs += 1;
-        let trace = self.place.path().join(format!("trace-{}", self.runs));
-        let mut command = Command::new("strace");
-        command.args(["-f", "-y", "-e", "signal=none", "-s", "16777216", "-o"]);
-        command.arg(&trace).arg("-e").arg(format!("trace={CALLS}"));
-        match run.inject {
-            Some(inject) => command.arg("-e").arg(format!("inject={inject}")),
-            // Quicker, but it makes strace forget what it is to inject.
-            None => command.arg("--seccomp-bpf"),
-        };
+        let trace = self.trace();
+        let mut tracer = tracer(&trace, run.inject).into_iter();
+        let mut command = Command::new(tracer.next().unwrap_or_default());
+        command.args(tracer);
         command.arg(driven_binary()).arg(self.directory()).arg(self.told()).arg(run.plan);
         command.env("FAILPOINTS", run.failpoints);
         let (status, log) = finish(command);
-        let trace = fs::read(trace).expect("strace writes its trace");
-        let mut steps = self.steps(trace::read(&trace));
-        steps.push(Step::Ended);
-        Ended { status, log, steps }
+        Ended { status, log, steps: self.steps(&trace) }
     }
 
-    /// The calls in the order in which they take effect, and between them what was told.
-    fn steps(&self, calls: Vec<Call>) -> Vec<Step> {
+    /// The calls of a process in the order in which they take effect, and between them what it
+    /// told and answered.
+    pub(crate) fn steps(&self, trace: &Path) -> Vec<Step> {
         let told = self.told();
         let mut steps: Vec<(Moment, Step)> = Vec::new();
-        for call in calls {
+        for call in trace::read(&fs::read(trace).expect("strace writes its trace")) {
             let step = match &*call.arguments {
+                [Argument::Descriptor(_, path), ..] if path.starts_with("socket:") => {
+                    let Some(answer) = answer(&call) else { continue };
+                    (call.entered, Step::Answered(answer))
+                }
                 [Argument::Descriptor(_, path), Argument::Bytes(bytes), ..]
                     if call.name == "write" && *path == told =>
                 {
@@ -145,8 +149,38 @@ impl Driven {
             steps.push(step);
         }
         steps.sort_by_key(|(moment, _)| *moment);
-        steps.into_iter().map(|(_, step)| step).collect()
+        steps.into_iter().map(|(_, step)| step).chain([Step::Ended]).collect()
     }
+}
+
+/// The tracer and its arguments; what it runs stands behind them.
+pub(crate) fn tracer(trace: &Path, inject: Option<&str>) -> Vec<String> {
+    let mut tracer = ["strace", "-f", "-y", "-e", "signal=none", "-s", "16777216", "-o"]
+        .map(str::to_owned)
+        .to_vec();
+    tracer.extend([trace.display().to_string(), "-e".to_owned(), format!("trace={CALLS}")]);
+    match inject {
+        Some(inject) => tracer.extend(["-e".to_owned(), format!("inject={inject}")]),
+        // Quicker, but it makes strace forget what it is to inject.
+        None => tracer.push("--seccomp-bpf".to_owned()),
+    }
+    tracer
+}
+
+/// What a call answers over HTTP, when it does: one call sends a whole answer.
+fn answer(call: &Call) -> Option<serde_json::Value> {
+    let sent = match call.name.as_str() {
+        "write" | "sendto" => call.arguments[1].bytes().to_vec(),
+        "writev" => call.arguments[1].buffers(),
+        _ => return None,
+    };
+    let head = sent.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let (head, body) = sent.split_at(head + 4);
+    let head = std::str::from_utf8(head).ok().filter(|head| head.starts_with("HTTP/1.1 "))?;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+    assert_eq!(body.len(), length, "an answer in parts: {head}");
+    serde_json::from_slice(body).ok()
 }
 
 /// A sync and a new descriptor count from the return of the call on, a change from its entry on.
@@ -202,7 +236,7 @@ pub(crate) fn was_killed(status: ExitStatus, signal: i32) -> bool {
 pub(crate) fn take(disk: &mut Disk, step: &Step) {
     match step {
         Step::Call(call) => disk.make(call),
-        Step::Told(_) => {}
+        Step::Told(_) | Step::Answered(_) => {}
         Step::Ended => disk.next_process(),
     }
 }

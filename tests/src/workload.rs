@@ -10,7 +10,7 @@ mod state;
 mod told;
 mod values;
 
-pub use observe::{Found, observe};
+pub use observe::{Found, all_events, observe};
 pub use perform::{Answered, assert_marked, perform};
 pub use state::State;
 pub use told::{Line, Told};

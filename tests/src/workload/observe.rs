@@ -130,10 +130,23 @@ async fn event_progress(home: &Home) -> Result<Vec<((String, u32), u64)>> {
 
 /// The last sequence of each aggregate; the events of each stand in order and without gap.
 async fn events(home: &Home) -> Result<BTreeMap<AggregateKey, u64>> {
+    let mut found: BTreeMap<AggregateKey, u64> = BTreeMap::new();
+    for event in all_events(home).await? {
+        known_event(&event, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// All that stands in the log of events, partition by partition. To know where it ends, something
+/// is published.
+///
+/// # Errors
+/// There is a gap, or a record that cannot be read.
+pub async fn all_events(home: &Home) -> Result<Vec<Published>> {
     let name = Uuid::new_v4().to_string();
     let sentinels = sentinels(home.event_partitions(), &name)?;
     home.event_log().publish(&sentinels).await?;
-    let mut found: BTreeMap<AggregateKey, u64> = BTreeMap::new();
+    let mut found = Vec::new();
     let mut feed = home.join_events(&name);
     for lane in lanes(&mut *feed, home.event_partitions()).await? {
         let mut offset = 0;
@@ -147,7 +160,7 @@ async fn events(home: &Home) -> Result<BTreeMap<AggregateKey, u64>> {
                 if read.request.as_str() == name {
                     break 'lane;
                 }
-                known_event(&read, &mut found)?;
+                found.push(read);
             }
         }
     }
