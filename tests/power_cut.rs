@@ -5,6 +5,8 @@
 //! can be in when the power goes just before a sync returns (see `disk` for what is assumed), and
 //! each is checked against what the process had told before that moment.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails so")]
+
 #[path = "power_cut/answers.rs"]
 mod answers;
 #[path = "power_cut/check.rs"]
@@ -31,9 +33,10 @@ use ordain_tests::workload::{APPENDER, HOME_FAILED, Told};
 use crate::answers::Answers;
 use crate::full::SmallDisk;
 use crate::images::{
-    Facts as _, certain_in_the_end, image_directory, images, images_at_end, images_at_journals, write,
+    Facts as _, certain_in_the_end, image_directory, images, images_at_end, images_at_journals,
+    write,
 };
-use crate::served::{assert_same_answers, serve_and_kill};
+use crate::served::{assert_same_answers, fill_and_grow, serve_and_kill, serve_until_sync_fails};
 use crate::traced::{Driven, Run, Step, run_untraced, was_killed};
 
 const IMAGES: usize = 300;
@@ -164,6 +167,21 @@ fn a_disk_that_is_full_in_the_middle_of_a_write_ends_the_process_and_loses_nothi
     let told = told_in(told_file.path());
     assert!(told.shown.contains_key(&APPENDER) && told.refused.is_empty(), "{:?}", told.shown);
     check::check(&directory, &told).expect("all that was accepted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_sync_ends_the_server_and_loses_nothing_answered() {
+    let mut driven = Driven::new();
+    let (sent, steps) = serve_until_sync_fails(&mut driven).await;
+    let report = images_at_end::<Answers>(&driven, &steps, 20, seed());
+    eprintln!("{report}");
+    assert_same_answers(&driven.directory(), &sent).await;
+    report.assert_clean(driven);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_on_a_full_disk_refuses_only_what_is_never_there() {
+    fill_and_grow(&SmallDisk::mount("12m")).await;
 }
 
 fn told_in(file: &Path) -> Told {

@@ -1,6 +1,8 @@
 //! The code's own rules: heads, lengths, allowed dependencies, drivers in their crates only, and
 //! documents that speak of files which are there.
 
+#![expect(clippy::expect_used, reason = "a test that meets what must not be has failed")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -128,7 +130,10 @@ fn no_file_is_long() {
         if lines > LINES_MAX && !(is_test && lines <= 2 * LINES_MAX) {
             breaches.push(format!("{name}: {lines} lines"));
         }
-        let wide = all.lines().filter(|line| line.chars().count() > COLUMNS_MAX).count();
+        // A text or the row of a table has to stand whole; code and sentences do not.
+        let is_whole = |line: &str| line.contains('"') || line.starts_with("//! |");
+        let is_wide = |line: &&str| line.chars().count() > COLUMNS_MAX && !is_whole(line);
+        let wide = all.lines().filter(is_wide).count();
         if wide > 0 {
             breaches.push(format!("{name}: {wide} lines over {COLUMNS_MAX} columns"));
         }

@@ -10,6 +10,7 @@ mod exit;
 mod failure;
 mod interrupt;
 mod json_text;
+mod known_types;
 mod outcome;
 mod output;
 mod problem;
@@ -18,7 +19,6 @@ mod retry;
 mod send;
 mod send_file;
 mod sending;
-mod types;
 mod verdict;
 mod view;
 

@@ -160,5 +160,5 @@ pub(crate) async fn state(arguments: &StateArguments, json: bool) -> Result<Exit
 pub(crate) async fn types(arguments: &TypesArguments, json: bool) -> Result<Exit, Box<Failure>> {
     let client = Client::new(&arguments.server.server)?;
     let answer = there(client.get(client::path(&["types"]), Duration::ZERO).await?)?;
-    crate::types::print(&answer, arguments.aggregate_type.as_deref(), json)
+    crate::known_types::print(&answer, arguments.aggregate_type.as_deref(), json)
 }

@@ -62,11 +62,11 @@ pub(crate) struct History {
 
 impl History {
     /// Writes an answer down. A request that was answered before must be answered the same.
-    pub(crate) fn answered(&self, asked: &Asked, answer: Answered) {
+    pub(crate) fn answered(&self, asked: &Asked, answer: &Answered) {
         self.count.fetch_add(1, Ordering::Relaxed);
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = answers.entry(asked.clone()).or_insert_with(|| answer.clone());
-        assert_eq!(*before, answer, "{asked:?} was answered twice, differently");
+        let before = &*answers.entry(asked.clone()).or_insert_with(|| answer.clone());
+        assert_eq!(before, answer, "{asked:?} was answered twice, differently");
     }
 
     pub(crate) fn answers(&self) -> BTreeMap<Asked, Answered> {
@@ -205,7 +205,7 @@ impl LoadClient {
             if let Ok(told) = client.send(&asked.path, &asked.request, &asked.body).await
                 && let Some(answer) = Answered::of(&told)
             {
-                return self.history.answered(asked, answer);
+                return self.history.answered(asked, &answer);
             }
             tokio::time::sleep(RETRY_PAUSE).await;
         }

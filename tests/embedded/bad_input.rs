@@ -15,6 +15,9 @@ fn assert_problem(told: &Told, status: u16, what: &str) {
     }
 }
 
+/// What is wrong, the status, the path, the headers, the body.
+type Case<'a> = (&'a str, u16, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 #[tokio::test]
 async fn each_kind_gets_its_status() {
     let directory = tempfile::tempdir().unwrap();
@@ -23,7 +26,7 @@ async fn each_kind_gets_its_status() {
     let open = "/v1/account/a/open";
     let deposit = "/v1/account/a/deposit";
     let key = |key| [("idempotency-key", key)];
-    let cases: &[(&str, u16, &str, &[(&str, &str)], &str)] = &[
+    let cases: &[Case<'_>] = &[
         ("malformed JSON", 400, deposit, &key("a"), r#"{"amount":"#),
         ("a member twice", 400, deposit, &key("a"), r#"{"amount":1,"amount":1}"#),
         ("a lone surrogate", 400, deposit, &key("a"), r#"{"amount":"\ud800"}"#),

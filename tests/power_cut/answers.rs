@@ -76,7 +76,8 @@ impl Facts for Answers {
 }
 
 fn open(directory: &Path) -> Result<Home> {
-    let settings = Settings { free_bytes_min_commands: 0, free_bytes_min: 0, ..Settings::default() };
+    let settings =
+        Settings { free_bytes_min_commands: 0, free_bytes_min: 0, ..Settings::default() };
     Ok(Home::open(directory, &settings)?)
 }
 
@@ -261,7 +262,10 @@ async fn progress(home: &Home, (histories, published): Known<'_>) -> Result<()> 
             };
             for record in records {
                 ensure!(record.position.offset == offset, "there is no record at {offset}");
-                ensure!(matches!(record.content, Content::Whole(_)), "a damaged record: {record:?}");
+                ensure!(
+                    matches!(record.content, Content::Whole(_)),
+                    "a damaged record: {record:?}"
+                );
                 offset += 1;
             }
         }

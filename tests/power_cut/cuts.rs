@@ -55,6 +55,8 @@ pub(crate) struct Window {
     pub(crate) number: usize,
     /// What kind of file is about to be synced.
     pub(crate) kind: &'static str,
+    /// Whether the directory is still being made, and nothing can be in it.
+    pub(crate) in_the_making: bool,
     /// The bytes of all that is certain.
     pub(crate) bytes: u64,
     /// For each pending change the bytes of a write, `None` for another change.
@@ -139,40 +141,67 @@ impl Window {
     }
 }
 
-/// Large images are slow to check: at most one in so many is one.
-const LARGE_ONE_IN: usize = 8;
+/// At most one in so many images is of a directory in the making, and one in so many a large one.
+const RARE_ONE_IN: usize = 8;
 const LARGE_BYTES: u64 = 6 << 20;
+/// Journals are written all the time, everything else now and then.
+const JOURNALS_FOR_ONE: usize = 3;
+
+/// How many images of a class there are for each one of another, and its kind and way.
+type Class = (Weight, &'static str, Way);
+
+/// Which images there are fewer of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// Most are of what a home does most of the time.
+    Usual,
+    /// Nothing was answered yet, so there is little to lose.
+    InTheMaking,
+    /// Slow to check.
+    Large,
+}
 
 /// Chooses so many cuts of all windows: of every kind of window and every way alike, and of those
 /// any.
 pub(crate) fn choose(windows: &[Window], count: usize, seed: u64) -> BTreeMap<usize, Vec<Cut>> {
     let mut random = Rng::with_seed(seed);
     let mixtures = 2 + 2 * count / windows.len().max(1);
-    let mut classes: BTreeMap<(bool, &str, Way), Vec<(usize, Cut)>> = BTreeMap::new();
+    let mut classes: BTreeMap<Class, Vec<(usize, Cut)>> = BTreeMap::new();
     for window in windows {
-        let large = window.bytes > LARGE_BYTES;
+        let weight = match window {
+            Window { in_the_making: true, .. } => Weight::InTheMaking,
+            Window { bytes, .. } if *bytes > LARGE_BYTES => Weight::Large,
+            _ => Weight::Usual,
+        };
         for cut in window.cuts(mixtures, &mut random) {
-            let class = classes.entry((large, window.kind, cut.way)).or_default();
+            let class = classes.entry((weight, window.kind, cut.way)).or_default();
             class.push((window.number, cut));
         }
     }
     for class in classes.values_mut() {
         random.shuffle(class);
     }
+    // When there are only rare ones, they need not be rare.
+    let usual = classes.keys().any(|(weight, ..)| *weight == Weight::Usual);
+    let rare = if usual { count / RARE_ONE_IN } else { count };
+    let mut left = BTreeMap::from([
+        (Weight::Usual, count),
+        (Weight::InTheMaking, rare),
+        (Weight::Large, rare),
+    ]);
     let mut chosen: BTreeMap<usize, Vec<Cut>> = BTreeMap::new();
-    let only_large = windows.iter().all(|window| window.bytes > LARGE_BYTES);
-    let mut left = count;
-    let mut left_large = if only_large { count } else { count / LARGE_ONE_IN };
-    while left > 0 && classes.values().any(|class| !class.is_empty()) {
-        classes.retain(|(large, ..), _| !large || left_large > 0);
-        for ((large, ..), class) in &mut classes {
-            if left == 0 || (*large && left_large == 0) {
-                continue;
-            }
-            if let Some((window, cut)) = class.pop() {
-                chosen.entry(window).or_default().push(cut);
-                left -= 1;
-                left_large -= usize::from(*large);
+    let mut count = count;
+    while count > 0 && !classes.is_empty() {
+        classes.retain(|(weight, ..), class| left[weight] > 0 && !class.is_empty());
+        for ((weight, kind, _), class) in &mut classes {
+            let times = if *kind == "journal" { JOURNALS_FOR_ONE } else { 1 };
+            let left = left.entry(*weight).or_default();
+            for (window, cut) in class.drain(class.len() - times.min(class.len())..) {
+                if count > 0 && *left > 0 {
+                    chosen.entry(window).or_default().push(cut);
+                    count -= 1;
+                    *left -= 1;
+                }
             }
         }
     }
@@ -223,7 +252,8 @@ mod tests {
     #[test]
     fn cuts_are_prefixes_drops_tears_and_mixtures() {
         let writes = vec![Some(1_100), None, Some(3)];
-        let window = Window { number: 0, kind: "journal", bytes: 0, writes, stale: 0 };
+        let window =
+            Window { number: 0, kind: "journal", bytes: 0, in_the_making: false, writes, stale: 0 };
         let cuts = window.cuts(5, &mut Rng::with_seed(1));
         let of = |way| cuts.iter().filter(|cut| cut.way == way).count();
         // Torn at 1, 512, 550, 1024, 1099 and at 1, 2.

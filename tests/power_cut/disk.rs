@@ -10,7 +10,7 @@
 //! - what was not certain when a sync of it failed, no later sync makes certain.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -199,6 +199,11 @@ impl Disk {
             opened: Vec::new(),
             paths: HashMap::new(),
         }
+    }
+
+    /// Whether a name in the root is certain.
+    pub(crate) fn is_certain(&self, name: &OsStr) -> bool {
+        self.certain.directories.get(&ROOT).is_some_and(|names| names.contains_key(name))
     }
 
     /// Whether a change is from before the last few syncs: nothing seems to make it certain.

@@ -1,6 +1,7 @@
 //! Rebuilds the images of a trace and checks each of them.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -107,7 +108,12 @@ pub(crate) fn images<F: Facts>(driven: &Driven, steps: &[Step], count: usize, se
 }
 
 /// Checks so many images of how the directory may be found after the last process has ended.
-pub(crate) fn images_at_end<F: Facts>(driven: &Driven, steps: &[Step], count: usize, seed: u64) -> Report {
+pub(crate) fn images_at_end<F: Facts>(
+    driven: &Driven,
+    steps: &[Step],
+    count: usize,
+    seed: u64,
+) -> Report {
     let mut windows = windows(steps, &driven.directory());
     windows.drain(..windows.len().saturating_sub(1));
     images_of::<F>(driven, steps, (windows, count, seed))
@@ -164,6 +170,7 @@ fn windows(steps: &[Step], directory: &Path) -> Vec<Window> {
                 number: windows.len(),
                 kind: kind(&path),
                 bytes: disk.certain.files.values().map(|file| file.bytes.len() as u64).sum(),
+                in_the_making: !disk.is_certain(OsStr::new("ordain.format")),
                 stale: disk.pending.iter().take_while(|change| disk.is_stale(change)).count(),
                 writes: disk.pending.iter().map(|pending| write(&pending.change)).collect(),
             });
@@ -203,7 +210,14 @@ impl<F: Facts> Build<F> {
         for (at, step) in steps.iter().enumerate() {
             if synced(&disk, step).is_some() {
                 for cut in chosen.get(&sync).into_iter().flatten() {
-                    self.one(&disk, cut, &facts, &format!("sync {sync} (step {at}): {cut}"));
+                    let changes = disk.pending.iter().map(|pending| disk.shown(&pending.change));
+                    let changes: Vec<_> = changes.collect();
+                    let changes = changes.join(", ");
+                    self.one(Image {
+                        name: format!("sync {sync} (step {at}): {cut}\nof {changes}"),
+                        nodes: cuts::disk_after(&disk.certain, &disk.pending, cut),
+                        facts: facts.clone(),
+                    });
                 }
                 sync += 1;
             }
@@ -215,17 +229,12 @@ impl<F: Facts> Build<F> {
         }
     }
 
-    fn one(&mut self, disk: &Disk, cut: &Cut, facts: &F, name: &str) {
-        let nodes = cuts::disk_after(&disk.certain, &disk.pending, cut);
+    fn one(&mut self, image: Image<F>) {
         let mut hasher = DefaultHasher::new();
-        nodes.paths().hash(&mut hasher);
+        image.nodes.paths().hash(&mut hasher);
         self.seen.insert(hasher.finish());
         self.report.distinct = self.seen.len();
         self.report.checked += 1;
-        let changes: Vec<_> =
-            disk.pending.iter().map(|pending| disk.shown(&pending.change)).collect();
-        let name = format!("{name}\nof {}", changes.join(", "));
-        let image = Image { name, nodes, facts: facts.clone() };
         self.images.send(image).expect("there are checkers");
         self.under_way += 1;
         while self.under_way >= 2 * AT_ONCE {

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use ordain_tests::{Client, Server, ServerOptions, Told};
+use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::full::SmallDisk;
 use crate::traced::{Driven, Step, tracer};
 
 const CLIENTS: usize = 8;
@@ -20,15 +22,92 @@ pub(crate) struct Sent {
     answer: Told,
 }
 
+fn options(wrapper: Vec<String>) -> ServerOptions {
+    let arguments = ["--partitions", "2"].map(str::to_owned).to_vec();
+    ServerOptions { arguments, wrapper, ..ServerOptions::default() }
+}
+
+/// Runs a server on a directory whose sync fails in the middle of work, and waits for its end.
+pub(crate) async fn serve_until_sync_fails(driven: &mut Driven) -> (Vec<Sent>, Vec<Step>) {
+    let trace = driven.trace();
+    let inject = Some("fdatasync:error=EIO:when=100");
+    let mut server = Server::start(&driven.directory(), &options(tracer(&trace, inject))).await;
+    let mut clients = JoinSet::new();
+    for number in 0..CLIENTS {
+        clients.spawn(work(server.client(), number));
+    }
+    let status = server.ended().await;
+    assert!(!status.success() && status.code().is_some(), "{status}: {}", server.log());
+    let mut sent = Vec::new();
+    while let Some(client) = clients.join_next().await {
+        sent.extend(client.expect("a client ends with its server"));
+    }
+    assert!(!sent.is_empty(), "nothing was answered before the sync failed");
+    (sent, driven.steps(&trace))
+}
+
+/// Fills a small disk with commands until it is full, gives it room, and sends everything again:
+/// what was answered is answered the same, and of what was refused nothing is known.
+pub(crate) async fn fill_and_grow(disk: &SmallDisk) {
+    let mut options = options(Vec::new());
+    for (name, value) in [("FREE_BYTES_MIN_COMMANDS", 4 << 20), ("FREE_BYTES_MIN", 2 << 20)] {
+        options.environment.push((format!("ORDAIN_EMBEDDED__{name}"), value.to_string()));
+    }
+    let server = Server::start(&disk.path().join("data"), &options).await;
+    let mut clients = JoinSet::new();
+    for number in 0..CLIENTS {
+        clients.spawn(create_until_refused(server.client(), number));
+    }
+    let (mut sent, mut refused) = (Vec::new(), Vec::new());
+    while let Some(client) = clients.join_next().await {
+        let (more, none) = client.expect("a client ends by itself");
+        sent.extend(more);
+        refused.extend(none);
+    }
+    assert!(!sent.is_empty() && !refused.is_empty(), "{} and {}", sent.len(), refused.len());
+    disk.grow("400m");
+    let client = server.client();
+    for path in refused {
+        let outcome = client.get(&path).await.expect("an answer");
+        assert_eq!(outcome.status, 404, "{path} was refused: {}", outcome.body);
+    }
+    assert_answered_again(&client, &sent).await;
+    let after = client.send("/v1/account/later/open", "later", "{}").await.expect("an answer");
+    assert_eq!(after.status, 201, "with room again: {}", after.body);
+    server.kill().await;
+    assert_same_answers(&disk.path().join("data"), &sent).await;
+}
+
+/// Creates large jobs until some are refused; gives what was answered, and where the outcomes of
+/// those would be that were refused.
+async fn create_until_refused(client: Client, number: usize) -> (Vec<Sent>, Vec<String>) {
+    const REFUSED_ENOUGH: usize = 3;
+    let name = "x".repeat(100);
+    let tasks: Vec<_> = (0..100).map(|id| json!({"id": id.to_string(), "name": name})).collect();
+    let body = json!({"cleaners": ["ann"], "tasks": tasks}).to_string();
+    let (mut sent, mut refused) = (Vec::new(), Vec::new());
+    for round in 0.. {
+        let (job, request) = (format!("/v1/job-request/f{number}-{round}"), "r".to_owned());
+        let path = format!("{job}/create");
+        let answer = client.send(&path, &request, &body).await.expect("an answer");
+        match answer.status {
+            201 => sent.push(Sent { path, request, body: body.clone(), answer }),
+            503 => refused.push(format!("{job}/requests/{request}")),
+            // It is accepted, and waits for room.
+            504 => {}
+            _ => panic!("{}: {}", answer.status, answer.body),
+        }
+        if refused.len() == REFUSED_ENOUGH {
+            break;
+        }
+    }
+    (sent, refused)
+}
+
 /// Runs a server on a directory, has clients work with it, and kills it in the middle of that.
 pub(crate) async fn serve_and_kill(driven: &mut Driven) -> (Vec<Sent>, Vec<Step>) {
     let trace = driven.trace();
-    let options = ServerOptions {
-        arguments: ["--partitions", "2"].map(str::to_owned).to_vec(),
-        wrapper: tracer(&trace, None),
-        ..ServerOptions::default()
-    };
-    let server = Server::start(&driven.directory(), &options).await;
+    let server = Server::start(&driven.directory(), &options(tracer(&trace, None))).await;
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
         clients.spawn(work(server.client(), number));
@@ -88,7 +167,11 @@ async fn work(client: Client, number: usize) -> Vec<Sent> {
 /// Starts a server on an image and sends every command again: each gets the answer it had.
 pub(crate) async fn assert_same_answers(image: &Path, sent: &[Sent]) {
     let server = Server::start(image, &ServerOptions::default()).await;
-    let client = server.client();
+    assert_answered_again(&server.client(), sent).await;
+    server.kill().await;
+}
+
+async fn assert_answered_again(client: &Client, sent: &[Sent]) {
     for Sent { path, request, body, answer } in sent {
         let again = tokio::time::timeout(Duration::from_secs(30), client.send(path, request, body));
         let again = again.await.expect("an answer in time").expect("an answer");
@@ -96,5 +179,4 @@ pub(crate) async fn assert_same_answers(image: &Path, sent: &[Sent]) {
         assert_eq!(again.body, answer.body, "{request} to {path}");
         assert_eq!(again.header("idempotency-replayed"), "true", "{request} to {path}");
     }
-    server.kill().await;
 }

@@ -133,7 +133,9 @@ impl Driven {
         let mut steps: Vec<(Moment, Step)> = Vec::new();
         for call in trace::read(&fs::read(trace).expect("strace writes its trace")) {
             let step = match &*call.arguments {
-                [Argument::Descriptor(_, path), ..] if path.starts_with("socket:") => {
+                [Argument::Descriptor(_, path), ..]
+                    if path.to_string_lossy().starts_with("socket:") =>
+                {
                     let Some(answer) = answer(&call) else { continue };
                     (call.entered, Step::Answered(answer))
                 }

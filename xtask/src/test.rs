@@ -10,6 +10,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     run::cargo(&["fmt", "--all", "--check"])?;
     run::cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     run::cargo(&["test", "--workspace", "--no-fail-fast"])?;
+    // Crash points of the projector, inside its own process; kept out of all other tests.
+    run::cargo(&["test", "--package", "ordain-views", "--features", "failpoints"])?;
     let strict = [("RUSTDOCFLAGS", "-D warnings")];
     run::cargo_with(&["doc", "--workspace", "--no-deps", "--quiet"], &strict)?;
     let mut deny = Command::new(tools::cargo_deny()?);

@@ -7,9 +7,9 @@ mod batch;
 mod commands;
 mod dead_letters;
 pub(crate) mod health;
+pub(crate) mod known_types;
 pub(crate) mod openapi;
 mod outcome;
-pub(crate) mod types;
 mod views;
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::{Api, Problem};
 /// The routes that clients use.
 pub fn public(api: &Arc<Api>) -> Router {
     let routes = Router::new()
-        .route("/v1/types", get(types::list))
+        .route("/v1/types", get(known_types::list))
         .route("/v1/views/{view}", get(views::list))
         .route("/v1/views/{view}/{*key}", get(views::row))
         .route("/v1/commands", post(batch::send))

@@ -10,7 +10,7 @@ use ordain_model::Registry;
 use ordain_ports::{Clock, CommandLog, Commits, DeadLetters, Error, Outcomes, Replies, ViewStore};
 
 use crate::routes::health::Probes;
-use crate::routes::{openapi, types};
+use crate::routes::{known_types, openapi};
 use crate::{Settings, SubmitPorts, Submitter};
 
 /// The ports that the API works with.
@@ -118,7 +118,7 @@ impl Api {
         Ok(Arc::new(Self {
             submitter,
             begun: Instant::now(),
-            types: types::document(&parts.registry).into(),
+            types: known_types::document(&parts.registry).into(),
             description: openapi::document(&parts.registry, &parts.version).into(),
             probes: Probes::default(),
             parts,

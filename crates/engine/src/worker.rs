@@ -43,8 +43,8 @@ impl Worker {
         Self { ports, registry, settings: Arc::new(settings), watchdog }
     }
 
-    /// Works until `leave` is cancelled, then leaves: every lane finishes the batch it has, and gives
-    /// its partition back.
+    /// Works until `leave` is cancelled, then leaves: every lane finishes the batch it has, and
+    /// gives its partition back.
     ///
     /// # Errors
     /// The feed has failed for good.

@@ -143,7 +143,8 @@ pub fn raised() -> Configuration {
     }
 }
 
-/// Two partitions that hold commands of both aggregates, one of which moves to the worker of the other.
+/// Two partitions that hold commands of both aggregates, one of which moves to the worker of the
+/// other.
 pub fn raised_and_moved() -> Configuration {
     Configuration {
         name: "raised and moved",

@@ -1,4 +1,5 @@
-//! The whole world at one moment: the logs, the store, the lanes, the projectors, the answers given.
+//! The whole world at one moment: the logs, the store, the lanes, the projectors, the answers
+//! given.
 
 use crate::command::{Aggregate, Body, Offset, Outcome, Request, Revision, Sequence, Worker};
 use crate::configuration::{Configuration, Faults, Start};

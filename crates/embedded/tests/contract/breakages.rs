@@ -11,7 +11,9 @@ mod views;
 
 /// `name: Breakage fails port::test with "message";` for each.
 macro_rules! caught {
-    ($($name:ident: $breakage:ty, $port:ident::$test:ident $(<$topic:ident>)?, $message:literal;)*) => {$(
+    ($(
+        $name:ident: $breakage:ty, $port:ident::$test:ident $(<$topic:ident>)?, $message:literal;
+    )*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         #[should_panic(expected = $message)]
         async fn $name() {

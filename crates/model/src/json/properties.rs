@@ -223,7 +223,10 @@ proptest! {
     fn damaged_text_is_judged_like_serde_json_does(
         meaning in meaning(),
         dice in dice(),
-        damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>(), damage()), 1..4),
+        damage in proptest::collection::vec(
+            (any::<proptest::sample::Index>(), any::<bool>(), damage()),
+            1..4,
+        ),
     ) {
         let mut text = write(&meaning, dice).into_bytes();
         for (at, replaced, new) in damage {
