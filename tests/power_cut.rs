@@ -138,7 +138,7 @@ fn a_failed_sync_of_a_flush_ends_the_process_and_loses_nothing() {
 
 #[test]
 fn a_disk_that_gets_full_refuses_what_is_not_there_and_goes_on_when_it_has_room() {
-    let disk = SmallDisk::mount("24m");
+    let disk = SmallDisk::mount("96m");
     let directory = disk.path().join("data");
     let told_file = tempfile::NamedTempFile::new().expect("there is room for a file");
     // While the process runs: wait for a refusal, then give it room.

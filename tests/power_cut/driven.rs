@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -94,8 +95,9 @@ async fn run() -> Result<ExitCode> {
 fn open(directory: &Path, what: &str) -> Result<Home> {
     let mut settings = workload::settings();
     if what == "space" {
+        // What is flushed and merged in the background has to fit into what is kept free.
         settings =
-            Settings { free_bytes_min_commands: 8 << 20, free_bytes_min: 4 << 20, ..settings };
+            Settings { free_bytes_min_commands: 56 << 20, free_bytes_min: 48 << 20, ..settings };
     }
     Ok(Home::open(directory, &settings)?)
 }
@@ -141,24 +143,26 @@ impl Driven {
         Ok(())
     }
 
-    /// Appends commands until so many of each writer's were accepted after one was refused.
+    /// Appends commands until so many of each writer's were accepted after any was refused.
     async fn append(&self, count: u64, told: &Told) -> Result<()> {
+        let refused = Arc::new(AtomicBool::new(false));
         let mut writers = JoinSet::new();
         for writer in APPENDER..APPENDER + APPENDERS {
-            let driven = self.clone();
+            let (driven, refused) = (self.clone(), Arc::clone(&refused));
             let begin = told.begun.get(&writer).copied().unwrap_or(0);
             writers.spawn(async move {
                 let mut pause = tokio::time::interval(Duration::from_millis(5));
-                let mut accepted = None;
+                let mut accepted = 0;
                 for job in begin.. {
-                    if accepted == Some(count) {
+                    if accepted == count {
                         break;
                     }
-                    if driven.perform(writer, job).await? {
-                        accepted = accepted.map(|accepted| accepted + 1);
-                    } else {
-                        accepted = Some(0);
+                    if !driven.perform(writer, job).await? {
+                        refused.store(true, Ordering::Relaxed);
+                        accepted = 0;
                         pause.tick().await;
+                    } else if refused.load(Ordering::Relaxed) {
+                        accepted += 1;
                     }
                 }
                 Ok(())

@@ -65,7 +65,8 @@ pub(crate) async fn fill_and_grow(disk: &SmallDisk) {
         refused.extend(none);
     }
     assert!(!sent.is_empty() && !refused.is_empty(), "{} and {}", sent.len(), refused.len());
-    disk.grow("400m");
+    // More than a server wants to have free when nobody says how much.
+    disk.grow("2g");
     let client = server.client();
     for path in refused {
         let outcome = client.get(&path).await.expect("an answer");
