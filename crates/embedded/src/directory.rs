@@ -232,9 +232,14 @@ impl Directory {
         write().map_err(|source| self.io(source))
     }
 
-    /// Makes everything below the store durable, names included.
+    /// Makes the store and everything below it durable, names included: also its own, for a file
+    /// system may keep the name of the format file, made later, and lose that of the store.
     pub(crate) fn sync_store(&self) -> Result<(), OpenError> {
-        sync_tree(&self.store()).map_err(|source| self.io(source))
+        let sync = || {
+            sync_tree(&self.store())?;
+            File::open(&self.path)?.sync_all()
+        };
+        sync().map_err(|source| self.io(source))
     }
 
     pub(crate) fn io(&self, source: io::Error) -> OpenError {
