@@ -33,8 +33,7 @@ use ordain_tests::workload::{APPENDER, HOME_FAILED, Told};
 use crate::answers::Answers;
 use crate::full::SmallDisk;
 use crate::images::{
-    Facts as _, certain_in_the_end, image_directory, images, images_at_end, images_at_journals,
-    write,
+    Facts as _, certain_in_the_end, image_directory, images, images_at, images_at_end, write,
 };
 use crate::served::{assert_same_answers, fill_and_grow, serve_and_kill, serve_until_sync_fails};
 use crate::traced::{Driven, Run, Step, run_untraced, was_killed};
@@ -85,7 +84,7 @@ fn after_a_power_cut_nothing_answered_or_shown_is_missing() {
     let count = number_from("ORDAIN_TEST_POWER_CUT_IMAGES", IMAGES as u64);
     let mut driven = Driven::new();
     let steps = long_life(&mut driven);
-    let report = images::<Told>(&driven, &steps, usize::try_from(count).unwrap_or(IMAGES), seed());
+    let report = images::<Told>(&driven, &steps, usize::try_from(count).unwrap_or(IMAGES));
     eprintln!("{report}");
     report.assert_clean(driven);
 }
@@ -97,7 +96,7 @@ fn a_build_without_the_sync_loses_what_was_answered() {
     let ended = driven.run(&plan);
     assert!(ended.status.success(), "{}", ended.log);
     // The one sync that is left is that of closing the home.
-    let report = images_at_journals::<Told>(&driven, &ended.steps, 30, seed());
+    let report = images_at::<Told>(&driven, &ended.steps, "journal", 30);
     eprintln!("{report}");
     assert!(
         report.failures.iter().any(|failure| failure.why.contains("was shown")),
@@ -106,12 +105,23 @@ fn a_build_without_the_sync_loses_what_was_answered() {
 }
 
 #[test]
+fn a_directory_whose_making_was_cut_off_opens() {
+    let mut driven = Driven::new();
+    let ended = driven.run(&Run { plan: "load=1", ..Run::default() });
+    assert!(ended.status.success(), "{}", ended.log);
+    // Its last steps, in every way; the steps before leave what is cleared.
+    let report = images_at::<Told>(&driven, &ended.steps, "format", 200);
+    eprintln!("{report}");
+    report.assert_clean(driven);
+}
+
+#[test]
 fn a_failed_sync_of_the_journal_ends_the_process_and_answers_nobody() {
     let mut driven = Driven::new();
     let inject = "fdatasync:error=EIO:when=60";
     let ended = driven.run(&Run { plan: "load=1000", inject: Some(inject), ..Run::default() });
     assert_eq!(ended.status.code(), Some(HOME_FAILED), "{}: {}", ended.status, ended.log);
-    let report = images_at_end::<Told>(&driven, &ended.steps, 30, seed());
+    let report = images_at_end::<Told>(&driven, &ended.steps, 30);
     eprintln!("{report}");
     // And what the operating system still has in memory, as the next process finds it.
     check::check(&driven.directory(), &told_in(&driven.told()))
@@ -129,7 +139,7 @@ fn a_failed_sync_of_a_flush_ends_the_process_and_loses_nothing() {
     assert_eq!(ended.status.code(), Some(HOME_FAILED), "{}: {}", ended.status, ended.log);
     let mut steps = made.steps;
     steps.extend(ended.steps);
-    let report = images_at_end::<Told>(&driven, &steps, 6, seed());
+    let report = images_at_end::<Told>(&driven, &steps, 6);
     eprintln!("{report}");
     check::check(&driven.directory(), &told_in(&driven.told()))
         .expect("the directory as it was left");
@@ -173,7 +183,7 @@ fn a_disk_that_is_full_in_the_middle_of_a_write_ends_the_process_and_loses_nothi
 async fn a_failed_sync_ends_the_server_and_loses_nothing_answered() {
     let mut driven = Driven::new();
     let (sent, steps) = serve_until_sync_fails(&mut driven).await;
-    let report = images_at_end::<Answers>(&driven, &steps, 20, seed());
+    let report = images_at_end::<Answers>(&driven, &steps, 20);
     eprintln!("{report}");
     assert_same_answers(&driven.directory(), &sent).await;
     report.assert_clean(driven);
@@ -198,7 +208,7 @@ async fn after_a_power_cut_of_a_server_nothing_answered_is_missing() {
     assert!(answers.are_of_all_kinds(), "nothing was seen answered");
     assert!(answers.outcomes.len() >= sent.len(), "not all was seen that was answered");
     let count = usize::try_from(count).unwrap_or(IMAGES);
-    let report = images::<Answers>(&driven, &steps, count, seed());
+    let report = images::<Answers>(&driven, &steps, count);
     eprintln!("{report}");
     let image = image_directory().expect("there is room for an image");
     write(&certain_in_the_end(&steps, &driven.directory()), image.path()).expect("it is written");

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::cuts::{self, Cut, Window};
 use crate::disk::{Change, Disk, Nodes};
+use crate::seed;
 use crate::traced::{Driven, Step, assert_explains, kind, take};
 
 /// How many images are checked at once.
@@ -102,44 +103,40 @@ impl Report {
 }
 
 /// Checks so many images of what happened to a directory.
-pub(crate) fn images<F: Facts>(driven: &Driven, steps: &[Step], count: usize, seed: u64) -> Report {
+pub(crate) fn images<F: Facts>(driven: &Driven, steps: &[Step], count: usize) -> Report {
     let windows = windows(steps, &driven.directory());
-    images_of::<F>(driven, steps, (windows, count, seed))
+    images_of::<F>(driven, steps, &windows, count)
 }
 
 /// Checks so many images of how the directory may be found after the last process has ended.
-pub(crate) fn images_at_end<F: Facts>(
-    driven: &Driven,
-    steps: &[Step],
-    count: usize,
-    seed: u64,
-) -> Report {
+pub(crate) fn images_at_end<F: Facts>(driven: &Driven, steps: &[Step], count: usize) -> Report {
     let mut windows = windows(steps, &driven.directory());
     windows.drain(..windows.len().saturating_sub(1));
-    images_of::<F>(driven, steps, (windows, count, seed))
+    images_of::<F>(driven, steps, &windows, count)
 }
 
-/// Checks so many images of cuts at the syncs of journals.
-pub(crate) fn images_at_journals<F: Facts>(
+/// Checks so many images of cuts at the syncs of one kind of file.
+pub(crate) fn images_at<F: Facts>(
     driven: &Driven,
     steps: &[Step],
+    kind: &str,
     count: usize,
-    seed: u64,
 ) -> Report {
     let mut windows = windows(steps, &driven.directory());
-    windows.retain(|window| window.kind == "journal");
-    images_of::<F>(driven, steps, (windows, count, seed))
+    windows.retain(|window| window.kind == kind);
+    images_of::<F>(driven, steps, &windows, count)
 }
 
 fn images_of<F: Facts>(
     driven: &Driven,
     steps: &[Step],
-    (windows, count, seed): (Vec<Window>, usize, u64),
+    windows: &[Window],
+    count: usize,
 ) -> Report {
     let begun = Instant::now();
     let all: usize =
         windows.iter().map(|window| window.cuts(0, &mut fastrand::Rng::new()).len()).sum();
-    let chosen = cuts::choose(&windows, count, seed);
+    let chosen = cuts::choose(windows, count, seed());
     let mut report = Report { syncs: windows.len(), cuts: all, ..Report::default() };
     for (window, cuts) in &chosen {
         for cut in cuts {

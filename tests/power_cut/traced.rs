@@ -27,13 +27,10 @@ const CALLS: &str = "open,openat,openat2,creat,close,dup,dup2,dup3,fcntl,lseek,w
     msync,mmap,copy_file_range,sendfile,splice,io_uring_setup,ioctl,sendto";
 
 /// The path of `ordain-driven`, the process that does the jobs; deliberate breakages can be turned
-/// on in it by the environment variable `FAILPOINTS`. Builds it when cargo has not done so.
+/// on in it by the environment variable `FAILPOINTS`. Builds it the first time.
 fn driven_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        if let Some(built) = option_env!("CARGO_BIN_EXE_ordain-driven") {
-            return built.into();
-        }
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let status = Command::new(cargo)
             .args(["build", "--quiet", "--package", "ordain-tests", "--bin", "ordain-driven"])

@@ -59,7 +59,13 @@ impl Inner {
             }
             let start = last + 1;
             let key = key::start(Kind::Requests.byte(), partition);
-            batch.put(Table::Notes, key, start.to_be_bytes());
+            let before = batch.get(Table::Notes, &key)?;
+            let before = before.and_then(|before| record::number(&before).ok());
+            // Another call may have read later and deleted more: the start never goes back, or
+            // the offsets behind it would be given out again.
+            if before.is_none_or(|before| before < start) {
+                batch.put(Table::Notes, key, start.to_be_bytes());
+            }
             batch.show_then(move || requests.show_start(partition, start));
             Ok(())
         });

@@ -17,7 +17,7 @@ pub struct Command {
     pub name: Name,
     /// The schema that the body was checked against.
     pub schema: SchemaHash,
-    /// The body, byte for byte as the client sent it.
+    /// The body in canonical form: bodies that mean the same are decided as the same.
     pub data: Json,
     /// What makes it the command it is.
     pub fingerprint: Fingerprint,

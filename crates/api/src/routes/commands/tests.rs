@@ -48,7 +48,7 @@ async fn everything_that_was_said_stands_in_the_command() {
     let command = stage.log.appended(1).await;
     assert_eq!(command.aggregate.as_str(), "default/account/b");
     assert_eq!((command.request.as_str(), command.name.as_str()), ("r-1", "deposit"));
-    assert_eq!(command.data.as_str(), "{ \"amount\" : 5 }");
+    assert_eq!(command.data.as_str(), "{\"amount\":5}", "in canonical form");
     assert_eq!(command.expected_sequence, Some(3));
     assert_eq!(command.deadline.unwrap().nanoseconds(), 1_000_000_000);
 }
