@@ -14,6 +14,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     run::cargo(&["test", "--package", "ordain-views", "--features", "failpoints"])?;
     let strict = [("RUSTDOCFLAGS", "-D warnings")];
     run::cargo_with(&["doc", "--workspace", "--no-deps", "--quiet"], &strict)?;
+    // For all targets: what this machine does not build has a licence, too.
+    run::cargo(&["fetch", "--locked", "--quiet"])?;
     let mut deny = Command::new(tools::cargo_deny()?);
     deny.args(["--offline", "check", "bans", "licenses", "sources"]).current_dir(run::root());
     run::run(&mut deny, "cargo deny check bans licenses sources")
