@@ -200,9 +200,8 @@ impl Batch {
         let follows = match self.heads.get(aggregate) {
             Some(head) => revision == head + 1,
             None => {
-                let stored = |revision| {
-                    self.tables.contains(Table::Commits, &key::commit(aggregate, revision))
-                };
+                let stored =
+                    |revision| self.contains(Table::Commits, &key::commit(aggregate, revision));
                 revision > 0 && !stored(revision)? && (revision == 1 || stored(revision - 1)?)
             }
         };

@@ -106,7 +106,8 @@ fn insert(batch: &mut Batch, new: Vec<New>) -> tables::Result<(usize, Ended)> {
         if !batch.follows(aggregate, *revision)? {
             return Ok((stored, Ended::Conflict));
         }
-        batch.write(Table::Commits, key::commit(aggregate, *revision), value.into());
+        // Staged, so that a rival in the same batch meets it though the heads have forgotten it.
+        batch.put(Table::Commits, key::commit(aggregate, *revision), value);
         batch.put(Table::Outcomes, outcome, revision.to_be_bytes());
         stored += 1;
     }

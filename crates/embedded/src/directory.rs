@@ -123,7 +123,7 @@ pub(crate) struct Format {
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Directory {
@@ -142,7 +142,7 @@ impl Directory {
             Err(error) => return Err(io(error)),
         }
         let lock = lock(path)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock })
     }
 
     /// Where the tables are.
@@ -265,6 +265,15 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
         }
     }
     Ok(())
+}
+
+impl Drop for Directory {
+    /// Lets go at once, also when a child process that is just being started has inherited the
+    /// open file.
+    fn drop(&mut self) {
+        // Closing the file does the same, only later.
+        drop(self.lock.unlock());
+    }
 }
 
 /// Locks the directory for this process and writes into the lock who that is.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ordain_model::{AggregateKey, Commit, RequestId};
+use ordain_model::{AggregateKey, Commit, Outcome, RequestId};
 use ordain_ports::{Answer, DeadLetter, Reply};
 
 use crate::decide::Decided;
@@ -16,7 +16,7 @@ pub(crate) struct Batch {
     /// What is not settled yet, in the order of the records.
     pub(crate) pending: Vec<Item>,
     /// Records under a request id that stands in the batch before them: repeats for certain.
-    twins: Vec<Item>,
+    twins: HashMap<(AggregateKey, RequestId), Vec<Item>>,
     /// The aggregates that the batch touches.
     pub(crate) entries: HashMap<AggregateKey, Entry>,
     /// Commits of this batch that are stored, in order.
@@ -36,7 +36,8 @@ impl Batch {
             if ids.insert((item.aggregate.clone(), item.request.clone())) {
                 batch.pending.push(item);
             } else {
-                batch.twins.push(item);
+                let id = (item.aggregate.clone(), item.request.clone());
+                batch.twins.entry(id).or_default().push(item);
             }
         }
         batch
@@ -61,6 +62,7 @@ impl Batch {
                 Some(commit) => {
                     self.reply(&item, &commit);
                     self.settle_twins(&commit);
+                    self.letters.extend(lost_letter(&item, &commit));
                     found.push(commit);
                 }
                 None => self.pending.push(item),
@@ -111,11 +113,8 @@ impl Batch {
         if self.twins.is_empty() {
             return;
         }
-        let is_twin =
-            |item: &Item| item.aggregate == commit.aggregate && item.request == commit.request;
-        let (twins, others) = std::mem::take(&mut self.twins).into_iter().partition(is_twin);
-        self.twins = others;
-        let twins: Vec<Item> = twins;
+        let id = (commit.aggregate.clone(), commit.request.clone());
+        let twins = self.twins.remove(&id).unwrap_or_default();
         twins.iter().for_each(|twin| self.reply(twin, commit));
     }
 
@@ -142,6 +141,20 @@ impl Batch {
             }
         }
         replies
+    }
+}
+
+/// The dead letter of a record that was rejected before: whoever rejected it may have ended before
+/// the letter was kept. Keeping it twice does nothing.
+fn lost_letter(item: &Item, commit: &Commit) -> Option<DeadLetter> {
+    let source = (commit.source.partition, commit.source.offset);
+    let is_own = source == (item.position.partition, item.position.offset);
+    match &commit.outcome {
+        Outcome::Rejected(code) if is_own => {
+            let why = "rejected when it was decided first".to_owned();
+            Some(item.dead_letter(code.clone(), why, commit.time))
+        }
+        _ => None,
     }
 }
 

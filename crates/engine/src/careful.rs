@@ -14,13 +14,20 @@ use crate::receive::Item;
 /// The record ended the process again and again.
 const RULE_CRASHED: Code = Code::new("RULE_CRASHED");
 
-/// Which records of a lane are worked carefully: a culprit was in the log before the crash, and
-/// at most one batch above the progress.
+/// Which records of a lane are worked carefully: a culprit was in the log before the crash, and no
+/// further above the progress than a lane works ahead of it.
 #[derive(Debug)]
 pub(crate) struct Careful {
     until: u64,
     crash_marks_max: u32,
     retry_ms_max: u64,
+}
+
+/// How many records above its progress a lane may have taken up: the batch it decides, those that
+/// wait for its finisher, and as many again that the finisher has taken together.
+fn in_work_max(settings: &Settings) -> u64 {
+    let batches = 2 * settings.unfinished_batches_max + 2;
+    (settings.batch_records_max as u64).saturating_mul(batches as u64)
 }
 
 impl Careful {
@@ -39,7 +46,7 @@ impl Careful {
         if begun_before > 0 {
             let ends = persist(lane, max, "read ends", || ports.log.ends()).await?;
             let end = usize::try_from(partition).ok().and_then(|index| ends.get(index).copied());
-            careful.until = end.unwrap_or(0).min(progress + settings.batch_records_max as u64);
+            careful.until = end.unwrap_or(0).min(progress + in_work_max(settings));
             tracing::warn!(
                 partition,
                 progress,

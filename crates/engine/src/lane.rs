@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use ordain_model::{AggregateKey, Command, Commit};
-use ordain_ports::{Action, Error, Input, Lane as Partition, Record};
+use ordain_ports::{Action, Announced, Error, Input, Lane as Partition, Record};
 use tokio::sync::mpsc;
 
 use crate::backoff::Backoff;
@@ -65,6 +65,15 @@ pub(crate) fn retry_later(
         Action::TryAgain => tracing::warn!(partition, what, %error, "a port did not answer"),
     }
     if lane.is_revoked() { Err(LaneEnd::Lost) } else { Ok(()) }
+}
+
+fn foreign(item: &Item, command: &Announced) -> LaneEnd {
+    let Announced { aggregate_type, command, schema } = command;
+    LaneEnd::Alarm(format!(
+        "partition {} offset {}: {aggregate_type} {command} with the schema {schema} was announced \
+         by another build and is not this build's to judge",
+        item.position.partition, item.position.offset
+    ))
 }
 
 /// One partition inside a worker.
@@ -126,16 +135,13 @@ impl Lane {
             match self.known.receive(record, now) {
                 Received::Item(item) => items.push(item),
                 Received::Letter(letter) => settled.letters.push(letter),
-                Received::Foreign(foreign) => {
-                    self.batch(items, settled, careful).await?;
-                    return Err(LaneEnd::Alarm(format!(
-                        "partition {} offset {offset}: {} {} with the schema {} was announced by \
-                         another build and is not this build's to judge",
-                        self.partition.partition(),
-                        foreign.aggregate_type,
-                        foreign.command,
-                        foreign.schema
-                    )));
+                Received::Strange(mut item, command) => {
+                    if self.is_foreign(&item, &command).await? {
+                        self.batch(items, settled, careful).await?;
+                        return Err(foreign(&item, &command));
+                    }
+                    item.reject_unknown(&command);
+                    items.push(item);
                 }
             }
             settled.progress = offset + 1;
@@ -145,6 +151,24 @@ impl Lane {
             }
         }
         self.batch(items, settled, careful).await
+    }
+
+    /// Whether a command that this build does not know is another build's to judge: announced, and
+    /// without an outcome. What has one is a repeat, whatever it was.
+    async fn is_foreign(&mut self, item: &Item, command: &Announced) -> Result<bool, LaneEnd> {
+        let max = self.settings.retry_ms_max;
+        if !self.known.was_announced(command) {
+            let announcements = Arc::clone(&self.ports.announcements);
+            let known = || announcements.known();
+            let ever = persist(&self.partition, max, "read announcements", known).await?;
+            self.known.set_announced(ever);
+        }
+        let id = [(item.aggregate.clone(), item.request.clone())];
+        let find = || self.ports.outcomes.find(&id);
+        let found = persist(&self.partition, max, "look up", find).await?;
+        let is_decided = found.first().is_some_and(Option::is_some);
+        self.look_up_first |= is_decided;
+        Ok(self.known.was_announced(command) && !is_decided)
     }
 
     /// Works one batch and hands it to the finisher. `settled` holds what is settled already, and

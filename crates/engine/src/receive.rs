@@ -66,6 +66,14 @@ impl Item {
         true
     }
 
+    /// No build ever announced its command: reject it.
+    pub(crate) fn reject_unknown(&mut self, command: &Announced) {
+        let Announced { aggregate_type, command, schema } = command;
+        let why =
+            format!("no build ever announced {aggregate_type} {command} with the schema {schema}");
+        self.reject(UNKNOWN_COMMAND, why);
+    }
+
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match &self.work {
             Work::Decide(command) => command.deadline,
@@ -120,8 +128,9 @@ pub(crate) enum Received {
     Item(Item),
     /// Nothing that names an aggregate and a request: only a dead letter.
     Letter(DeadLetter),
-    /// A command of another build of this fleet: not this worker's to judge.
-    Foreign(Announced),
+    /// A command that this build does not know: not this worker's to judge, if another build of
+    /// this fleet announced it.
+    Strange(Item, Announced),
 }
 
 /// Which commands this build knows, and which any build ever announced.
@@ -149,15 +158,18 @@ impl Known {
             })
             .collect();
         announcements.announce(own.iter().cloned().collect()).await?;
-        let mut known = Self { own, ever: HashSet::new() };
-        known.refresh(announcements).await?;
-        Ok(known)
+        let ever = announcements.known().await?.into_iter().collect();
+        Ok(Self { own, ever })
     }
 
-    /// Reads again what was ever announced.
-    pub(crate) async fn refresh(&mut self, announcements: &dyn Announcements) -> Result<(), Error> {
-        self.ever = announcements.known().await?.into_iter().collect();
-        Ok(())
+    /// What was ever announced, read again.
+    pub(crate) fn set_announced(&mut self, ever: Vec<Announced>) {
+        self.ever = ever.into_iter().collect();
+    }
+
+    /// Whether any build ever announced the command, as far as was read.
+    pub(crate) fn was_announced(&self, command: &Announced) -> bool {
+        self.ever.contains(command)
     }
 
     /// Says what the record is.
@@ -173,23 +185,13 @@ impl Known {
             schema: command.schema,
         };
         let own = self.own.contains(&announced);
-        if !own && self.ever.contains(&announced) {
-            return Received::Foreign(announced);
-        }
-        let mut item = Item {
+        let item = Item {
             position,
             aggregate: command.aggregate.clone(),
             request: command.request.clone(),
             work: Work::Decide(command),
         };
-        if !own {
-            let why = format!(
-                "no build ever announced {} {} with the schema {}",
-                announced.aggregate_type, announced.command, announced.schema
-            );
-            item.reject(UNKNOWN_COMMAND, why);
-        }
-        Received::Item(item)
+        if own { Received::Item(item) } else { Received::Strange(item, announced) }
     }
 }
 

@@ -36,6 +36,31 @@ pub struct Settings {
     pub prune_every_ms: u64,
 }
 
+impl Settings {
+    /// Whether a worker can work within these limits.
+    ///
+    /// # Errors
+    /// Names the limits that leave it nothing to work with.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let least = [
+            self.batch_records_max as u64,
+            self.batch_bytes_max as u64,
+            self.unfinished_batches_max as u64,
+            self.snapshot_commits,
+            self.prune_every_ms,
+            u64::from(self.crash_marks_max),
+        ];
+        if least.contains(&0) {
+            return Err("engine: batch_records_max, batch_bytes_max, unfinished_batches_max, \
+                        snapshot_commits, prune_every_ms and crash_marks_max are at least 1");
+        }
+        if self.snapshot_commits > self.tail_commits_max {
+            return Err("engine: snapshot_commits is at most tail_commits_max");
+        }
+        Ok(())
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

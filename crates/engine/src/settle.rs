@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::batch::Batch;
 use crate::decide::Decided;
 use crate::lane::{Lane, LaneEnd, retry_later};
+use crate::receive::Item;
 
 /// The store can never keep the commit.
 const NOT_STORABLE: Code = Code::new("NOT_STORABLE");
@@ -24,12 +25,14 @@ impl Lane {
             let decided = self.decide(batch);
             fail::fail_point!("C4");
             fail::fail_point!("Z1");
-            if self.is_late(batch, &decided) {
+            let in_time = self.in_time(batch, &decided);
+            if in_time == 0 {
                 batch.forget_decided();
                 continue;
             }
+            // What stands behind a deadline that has just passed is decided anew.
             let commits: Vec<Arc<Commit>> =
-                decided.iter().map(|decided| Arc::clone(&decided.commit)).collect();
+                decided.iter().take(in_time).map(|decided| Arc::clone(&decided.commit)).collect();
             let inserted = self.ports.commits.insert(&commits).await;
             fail::fail_point!("C5");
             count_outcomes(commits.get(..inserted.stored).unwrap_or_default());
@@ -58,13 +61,16 @@ impl Lane {
         decided
     }
 
-    /// Whether a deadline has passed since the decision: the check directly before the sending.
-    fn is_late(&self, batch: &Batch, decided: &[Decided]) -> bool {
+    /// How many stand before the first whose deadline has passed since the decision: the check
+    /// directly before the sending.
+    fn in_time(&self, batch: &Batch, decided: &[Decided]) -> usize {
         let now = self.ports.clock.now();
-        batch.pending.iter().zip(decided).any(|(item, decided)| {
+        let is_late = |(item, decided): &(&Item, &Decided)| {
             item.deadline().is_some_and(|deadline| deadline < now)
                 && decided.commit.outcome != Outcome::Expired
-        })
+        };
+        let pairs = batch.pending.iter().zip(decided);
+        pairs.take_while(|pair| !is_late(pair)).count()
     }
 
     /// Finds out what is true after an insert that ended early. Nothing decided is kept.

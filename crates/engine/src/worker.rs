@@ -1,8 +1,10 @@
 //! The worker: one member of the workers' group, with a lane for each of its partitions.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use ordain_model::{Command, Registry};
 use ordain_ports::{Error, Feed, Lane as Partition};
 use tokio::sync::mpsc;
@@ -55,6 +57,7 @@ impl Worker {
     ) -> Result<(), Error> {
         let mut lanes = JoinSet::new();
         let mut prune = tokio::time::interval(Duration::from_millis(self.settings.prune_every_ms));
+        let mut pruning = JoinSet::new();
         let mut leaving = false;
         loop {
             tokio::select! {
@@ -66,7 +69,8 @@ impl Worker {
                     leaving = true;
                     feed.leave();
                 }
-                _ = prune.tick() => self.prune().await,
+                _ = prune.tick(), if pruning.is_empty() => drop(pruning.spawn(self.clone().prune())),
+                Some(_) = pruning.join_next() => {}
                 Some(ended) = lanes.join_next() => Self::check(ended)?,
             }
         }
@@ -82,7 +86,7 @@ impl Worker {
         })
     }
 
-    async fn prune(&self) {
+    async fn prune(self) {
         let keep = i64::try_from(self.settings.requests_keep_ms).unwrap_or(i64::MAX);
         let before = self.ports.clock.now().plus_nanoseconds(keep.saturating_mul(-1_000_000));
         if let Err(error) = self.ports.log.prune(before).await {
@@ -115,8 +119,24 @@ impl Worker {
             snapshots_stored: stored,
         };
         let lane = self.begin(partition, hand_over, snapshots_stored).await?;
-        let (worked, finished) = tokio::join!(lane.run(), finisher.run());
-        worked.and(finished)
+        let (worked, finished) = (pin!(lane.run()), pin!(finisher.run()));
+        // Each is dropped when the other has lost the partition or needs a person: neither must go
+        // on alone. A lane that ended well leaves the finisher to finish.
+        match select(worked, finished).await {
+            Either::Left((Ok(()), finished)) => finished.await,
+            Either::Left((Err(LaneEnd::Alarm(why)), finished)) => {
+                finished.await?;
+                Err(LaneEnd::Alarm(why))
+            }
+            Either::Left((Err(LaneEnd::Lost), finished)) => {
+                finished.await?;
+                Err(LaneEnd::Lost)
+            }
+            Either::Right((finished, worked)) => {
+                finished?;
+                worked.await
+            }
+        }
     }
 
     async fn begin(

@@ -120,6 +120,7 @@ impl Configuration {
             .merge(flag(flags))
             .merge(partitions_flag(flags));
         let configuration: Self = figment.extract()?;
+        configuration.engine.check().map_err(anyhow::Error::msg)?;
         let values = values(&figment, &configuration)?;
         Ok(Loaded { configuration, values })
     }

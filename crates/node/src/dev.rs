@@ -39,7 +39,7 @@ pub enum Ended {
     /// The limit for draining was over before everything was answered. Nothing is lost: what was
     /// accepted is decided after the next start.
     CutOff,
-    /// The disk failed: what is not answered is unknown until the next start.
+    /// The disk or a part of the node failed: what is not answered is unknown until the next start.
     Failed,
 }
 
@@ -84,11 +84,17 @@ pub async fn dev(loaded: Loaded, ready: impl FnOnce(&Ready)) -> anyhow::Result<E
             tracing::error!(%failure, "the disk failed: ending without a further answer");
             return Ok(Ended::Failed);
         }
-        error = worker.failed() => return Err(error),
-        error = views.failed() => return Err(error),
+        error = worker.failed() => return Ok(broken(&error)),
+        error = views.failed() => return Ok(broken(&error)),
     }
     let node = Node { api, servers, worker, views, home };
     node.drain(Duration::from_millis(configuration.drain_ms_max)).await
+}
+
+/// A part has failed that nothing works without: as with a failed disk, the next start decides.
+fn broken(error: &anyhow::Error) -> Ended {
+    tracing::error!(error = format!("{error:#}"), "a part failed: ending");
+    Ended::Failed
 }
 
 /// A running node.

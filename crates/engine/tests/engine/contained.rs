@@ -106,3 +106,24 @@ async fn an_answer_over_the_limit_says_where_to_look() {
     assert!(matches!(answers.get(1), Some(Answer::Commit(_))));
     working.drain().await;
 }
+
+#[tokio::test]
+async fn a_rejection_whose_dead_letter_was_lost_in_a_crash_gets_it_again() {
+    let world = World::new().await;
+    let gate = ordain_testkit::Gate::shut();
+    world.commits.plan(ordain_testkit::faulty::Insert::PausedAfter(gate.clone()));
+    world.append(&[wanted("p", "bad", "panic", "{}"), add("p", "good")]).await;
+    let crashing = world.work();
+    gate.reached().await;
+    crashing.crash().await;
+    assert!(world.home.dead_letters().list(None, 10).await.unwrap().is_empty());
+    let successor = world.work();
+    world.check(&["p"]).await;
+    let letters = world.home.dead_letters().list(None, 10).await.unwrap();
+    assert_eq!(letters.first().map(|letter| letter.code.as_str()), Some("RULE_PANICKED"));
+    // A repeat of the rejected command has a record of its own and no letter.
+    world.append(&[wanted("p", "bad", "panic", "{}")]).await;
+    world.settled().await;
+    assert_eq!(world.home.dead_letters().list(None, 10).await.unwrap().len(), 1);
+    successor.drain().await;
+}
