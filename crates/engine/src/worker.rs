@@ -69,7 +69,9 @@ impl Worker {
                     leaving = true;
                     feed.leave();
                 }
-                _ = prune.tick(), if pruning.is_empty() => drop(pruning.spawn(self.clone().prune())),
+                _ = prune.tick(), if pruning.is_empty() => {
+                    pruning.spawn(self.clone().prune());
+                }
                 Some(_) = pruning.join_next() => {}
                 Some(ended) = lanes.join_next() => Self::check(ended)?,
             }
