@@ -56,15 +56,17 @@ fn seed() -> u64 {
 /// sync, opened again and worked on, filled until the store flushes, compacts and begins another
 /// journal, closed and opened again.
 fn long_life(driven: &mut Driven) -> Vec<Step> {
-    let killed = driven.run(&Run {
-        plan: "load=1000",
-        inject: Some("fdatasync:signal=SIGKILL:when=150"),
-        ..Run::default()
-    });
-    assert!(was_killed(killed.status, KILL), "{}: {}", killed.status, killed.log);
+    let mut steps = Vec::new();
+    // Killed more than once: the first time the journal is longer than what was written to it.
+    for at in [150, 40, 50] {
+        let inject = format!("fdatasync:signal=SIGKILL:when={at}");
+        let run = Run { plan: "load=1000", inject: Some(&inject), ..Run::default() };
+        let killed = driven.run(&run);
+        assert!(was_killed(killed.status, KILL), "{}: {}", killed.status, killed.log);
+        steps.extend(killed.steps);
+    }
     let ended = driven.run(&Run { plan: "load=4,fill=1,load=3,load=2", ..Run::default() });
     assert!(ended.status.success(), "{}", ended.log);
-    let mut steps = killed.steps;
     steps.extend(ended.steps);
     for (what, calls, path) in [
         ("begins another journal", "openat", "/ordain.store/1.jnl"),
@@ -126,6 +128,23 @@ fn a_failed_sync_of_the_journal_ends_the_process_and_answers_nobody() {
     // And what the operating system still has in memory, as the next process finds it.
     check::check(&driven.directory(), &told_in(&driven.told()))
         .expect("the directory as it was left");
+    report.assert_clean(driven);
+}
+
+/// The operating system takes for synced what it could not sync. The next process, which finds it
+/// in memory only, must not rely on that: on the disk it is no more than before.
+#[test]
+fn what_a_sync_failed_on_is_not_shown_until_it_is_written_again() {
+    let mut driven = Driven::new();
+    let inject = "fdatasync:error=EIO:when=60";
+    let ended = driven.run(&Run { plan: "load=1000", inject: Some(inject), ..Run::default() });
+    assert_eq!(ended.status.code(), Some(HOME_FAILED), "{}: {}", ended.status, ended.log);
+    let next = driven.run(&Run { plan: "load=1,load=1", ..Run::default() });
+    assert!(next.status.success(), "{}", next.log);
+    let mut steps = ended.steps;
+    steps.extend(next.steps);
+    let report = images::<Told>(&driven, &steps, 60);
+    eprintln!("{report}");
     report.assert_clean(driven);
 }
 

@@ -20,6 +20,8 @@ pub(crate) enum Part {
     Nothing,
     /// So many bytes of a write, and none behind.
     Torn(usize),
+    /// A write but for the sector that holds this byte of it.
+    Holed(usize),
     /// Of a write the sectors that this seed chooses.
     Sectors(u64),
 }
@@ -33,6 +35,8 @@ pub(crate) enum Way {
     Dropped,
     /// The changes up to a write, and of that a part.
     Torn,
+    /// The changes up to a write, and of that all but a sector within.
+    Holed,
     /// Any of them, and any parts.
     Mixed,
     /// A prefix, or all but one, that ends among changes which have waited long.
@@ -57,6 +61,8 @@ pub(crate) struct Window {
     pub(crate) kind: &'static str,
     /// Whether the directory is still being made, and nothing can be in it.
     pub(crate) in_the_making: bool,
+    /// Whether a process has just begun on what another left: the least is certain then.
+    pub(crate) reopened: bool,
     /// The bytes of all that is certain.
     pub(crate) bytes: u64,
     /// For each pending change the bytes of a write, `None` for another change.
@@ -73,6 +79,7 @@ impl fmt::Display for Cut {
                 Part::Whole => write!(f, " +")?,
                 Part::Nothing => write!(f, " -")?,
                 Part::Torn(bytes) => write!(f, " torn at {bytes}")?,
+                Part::Holed(at) => write!(f, " hole at {at}")?,
                 Part::Sectors(seed) => write!(f, " sectors {seed}")?,
             }
         }
@@ -90,6 +97,16 @@ fn tears(bytes: usize) -> Vec<usize> {
     tears.sort_unstable();
     tears.dedup();
     tears
+}
+
+/// The places at which a write of so many bytes has a hole.
+fn holes(bytes: usize) -> Vec<usize> {
+    let sector = usize::try_from(SECTOR_BYTES).unwrap_or(usize::MAX);
+    let mut holes = vec![sector, bytes / 3, bytes / 2, bytes / 3 * 2, bytes.saturating_sub(sector)];
+    // Where the first or last sector is missing, it is torn.
+    holes.retain(|hole| (sector..=bytes.saturating_sub(sector)).contains(hole));
+    holes.dedup();
+    holes
 }
 
 impl Window {
@@ -123,6 +140,12 @@ impl Window {
                 let parts = self.first(at + 1, Part::Torn(tear));
                 let way = if at < self.stale { Way::Stale } else { Way::Torn };
                 cuts.push(Cut { way, parts });
+            }
+        }
+        for (at, bytes) in self.writes.iter().enumerate().skip(self.stale) {
+            for hole in bytes.map(holes).unwrap_or_default() {
+                let parts = self.first(at + 1, Part::Holed(hole));
+                cuts.push(Cut { way: Way::Holed, parts });
             }
         }
         for _ in 0..if self.writes.is_empty() { 0 } else { mixtures } {
@@ -161,8 +184,8 @@ enum Weight {
     Large,
 }
 
-/// Chooses so many cuts of all windows: of every kind of window and every way alike, and of those
-/// any.
+/// Chooses so many cuts of all windows: where a process has just begun always that all that is not
+/// certain is lost; else of every kind of window and every way alike, and of those any.
 pub(crate) fn choose(windows: &[Window], count: usize, seed: u64) -> BTreeMap<usize, Vec<Cut>> {
     let mut random = Rng::with_seed(seed);
     let mixtures = 2 + 2 * count / windows.len().max(1);
@@ -191,6 +214,11 @@ pub(crate) fn choose(windows: &[Window], count: usize, seed: u64) -> BTreeMap<us
     ]);
     let mut chosen: BTreeMap<usize, Vec<Cut>> = BTreeMap::new();
     let mut count = count;
+    for window in windows.iter().filter(|window| window.reopened) {
+        let nothing = Cut { way: Way::Prefix, parts: window.first(0, Part::Nothing) };
+        chosen.entry(window.number).or_default().push(nothing);
+        count = count.saturating_sub(1);
+    }
     while count > 0 && !classes.is_empty() {
         classes.retain(|(weight, ..), class| left[weight] > 0 && !class.is_empty());
         for ((weight, kind, _), class) in &mut classes {
@@ -218,8 +246,18 @@ pub(crate) fn disk_after(certain: &Nodes, pending: &[Pending], cut: &Cut) -> Nod
                 let bytes: Arc<[u8]> = bytes.get(..*torn).unwrap_or(bytes).into();
                 nodes.make(&Change::Write { file: *file, offset: *offset, bytes });
             }
+            (Part::Holed(at), Change::Write { file, offset, bytes }) => {
+                let hole = (offset + *at as u64) / SECTOR_BYTES;
+                for (offset, bytes) in sectors(*offset, bytes) {
+                    if offset / SECTOR_BYTES != hole {
+                        nodes.make(&Change::Write { file: *file, offset, bytes });
+                    }
+                }
+            }
             (Part::Sectors(seed), Change::Write { file, offset, bytes }) => {
-                for (offset, bytes) in sectors(*offset, bytes, *seed) {
+                let mut random = Rng::with_seed(*seed);
+                let half = sectors(*offset, bytes).into_iter().filter(|_| random.bool());
+                for (offset, bytes) in half {
                     nodes.make(&Change::Write { file: *file, offset, bytes });
                 }
             }
@@ -229,17 +267,14 @@ pub(crate) fn disk_after(certain: &Nodes, pending: &[Pending], cut: &Cut) -> Nod
     nodes
 }
 
-/// Half of the sectors of a write.
-fn sectors(offset: u64, bytes: &[u8], seed: u64) -> Vec<(u64, Arc<[u8]>)> {
-    let mut random = Rng::with_seed(seed);
+/// A write sector by sector.
+fn sectors(offset: u64, bytes: &[u8]) -> Vec<(u64, Arc<[u8]>)> {
     let mut sectors = Vec::new();
     let (mut at, mut rest) = (offset, bytes);
     while !rest.is_empty() {
         let to_boundary = SECTOR_BYTES - at % SECTOR_BYTES;
         let (sector, behind) = rest.split_at(rest.len().min(to_boundary as usize));
-        if random.bool() {
-            sectors.push((at, sector.into()));
-        }
+        sectors.push((at, sector.into()));
         (at, rest) = (at + to_boundary, behind);
     }
     sectors
@@ -252,8 +287,15 @@ mod tests {
     #[test]
     fn cuts_are_prefixes_drops_tears_and_mixtures() {
         let writes = vec![Some(1_100), None, Some(3)];
-        let window =
-            Window { number: 0, kind: "journal", bytes: 0, in_the_making: false, writes, stale: 0 };
+        let window = Window {
+            number: 0,
+            kind: "journal",
+            bytes: 0,
+            in_the_making: false,
+            reopened: false,
+            writes,
+            stale: 0,
+        };
         let cuts = window.cuts(5, &mut Rng::with_seed(1));
         let of = |way| cuts.iter().filter(|cut| cut.way == way).count();
         // Torn at 1, 512, 550, 1024, 1099 and at 1, 2.

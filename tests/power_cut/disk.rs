@@ -7,7 +7,8 @@
 //!   has done so; a sync of the file alone does not make its name certain;
 //! - until then each write, each change of length and each change of a name is there or is not,
 //!   whatever became of those before it; a write may be there in part. A renaming is one change;
-//! - what was not certain when a sync of it failed, no later sync makes certain.
+//! - what was not certain when a sync of it failed, no later sync makes certain: it is on the disk
+//!   since then, in part perhaps, or never will be. What is written over it later is another change.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
@@ -107,6 +108,20 @@ impl Change {
             Self::Link { directory, .. }
             | Self::Unlink { directory, .. }
             | Self::Rename { directory, .. } => *directory,
+        }
+    }
+}
+
+impl Change {
+    /// Whether nothing is left to be seen of an earlier write where this was made.
+    fn is_over(&self, earlier: &Self) -> bool {
+        let Self::Write { file: of, offset: at, bytes } = earlier else { return false };
+        match self {
+            Self::Write { file, offset, bytes: over } => {
+                file == of && *offset < at + bytes.len() as u64 && *at < offset + over.len() as u64
+            }
+            Self::Resize { file, length } => file == of && length <= at,
+            _ => false,
         }
     }
 }
@@ -459,6 +474,7 @@ impl Disk {
         });
         self.pending = kept;
         for pending in made {
+            self.pending.retain(|lost| !(lost.lost && pending.change.is_over(&lost.change)));
             self.certain.make(&pending.change);
         }
     }

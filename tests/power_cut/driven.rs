@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use ordain_embedded::{Home, Settings};
 use ordain_model::{Command, Timestamp};
-use ordain_ports::{Content, Input, Lane, Published};
+use ordain_ports::{Content, Input, Lane, Published, Record};
 use ordain_tests::workload::{
     self, AGGREGATES, APPENDER, APPENDERS, Answered, FILLER, GROUP, HOME_FAILED, KINDS, Line,
     State, Told, WRITERS,
@@ -118,6 +118,7 @@ impl Driven {
         for writer in 0..WRITERS {
             told.begun.entry(writer).or_default();
         }
+        self.show(&told).await?;
         let found = workload::observe(&self.home, &told).await?;
         let mut begin = Vec::new();
         for (writer, state) in found.states.into_iter().filter(|(writer, _)| *writer < WRITERS) {
@@ -133,6 +134,44 @@ impl Driven {
             self.teller.tell(&Line::Saved { group, partition, progress })?;
         }
         Ok(begin)
+    }
+
+    /// Reads what the writers left, and writes nothing: whatever is shown must stay, though it may
+    /// have been written by a process that was killed before it was synced.
+    async fn show(&self, told: &Told) -> Result<()> {
+        let mut feed = self.home.join_requests();
+        let ends = self.home.command_log().ends().await?;
+        for _ in 0..self.home.partitions() {
+            let lane = feed.lane().await?.context("a member that has not left gets a lane")?;
+            let mut offset = lane.progress().unwrap_or(0);
+            while Some(&offset) < ends.get(lane.partition() as usize) {
+                let Input::Records(records) = lane.next(100, 1 << 20).await? else { break };
+                for record in records {
+                    self.tell_command(&record)?;
+                    offset = record.position.offset + 1;
+                }
+            }
+        }
+        for (&writer, &begun) in told.begun.range(..WRITERS) {
+            for which in 0..AGGREGATES {
+                let mut revision = 1;
+                while self.outcome(writer, which, revision).await?.is_some() {
+                    let job = workload::cycle_of(writer, which, revision) * KINDS + 1;
+                    self.teller.tell(&Line::Shown { writer, job, at: None })?;
+                    revision += 1;
+                    ensure!(job < begun, "job {job} of {writer} was never begun");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_command(&self, record: &Record<Command>) -> Result<()> {
+        let Content::Whole(command) = &record.content else { bail!("a damaged record") };
+        let (writer, _, number) =
+            workload::request_of(&command.request).context("a command of nobody")?;
+        let job = workload::job_of_command(writer, number);
+        self.teller.tell(&Line::Shown { writer, job, at: Some(record.position) })
     }
 
     /// Inserts large commits.
@@ -250,11 +289,7 @@ impl Driven {
         loop {
             let Input::Records(records) = lane.next(3, 1 << 20).await? else { return Ok(()) };
             for record in records {
-                let Content::Whole(command) = &record.content else { bail!("a damaged record") };
-                let request = workload::request_of(&command.request);
-                let (writer, _, cycle) = request.context("a command of nobody")?;
-                let at = Some(record.position);
-                self.teller.tell(&Line::Shown { writer, job: cycle * KINDS, at })?;
+                self.tell_command(&record)?;
                 progress = record.position.offset + 1;
             }
             self.save(lane, "", progress).await?;

@@ -19,6 +19,8 @@ use crate::traced::{Driven, Step, assert_explains, kind, take};
 
 /// How many images are checked at once.
 const AT_ONCE: usize = 2;
+/// So many syncs after it has begun, a process has made certain what it found.
+const REOPENED_SYNCS: usize = 4;
 /// How long one image may take, opening included.
 const IMAGE_MAX: Duration = Duration::from_secs(120);
 /// So many failing images are kept and told of.
@@ -157,6 +159,7 @@ fn images_of<F: Facts>(
 fn windows(steps: &[Step], directory: &Path) -> Vec<Window> {
     let mut windows = Vec::new();
     let mut disk = Disk::new(directory);
+    let mut since_begun = usize::MAX;
     for step in steps {
         if let Some(path) = synced(&disk, step) {
             let write = |change: &Change| match change {
@@ -167,10 +170,17 @@ fn windows(steps: &[Step], directory: &Path) -> Vec<Window> {
                 number: windows.len(),
                 kind: kind(&path),
                 bytes: disk.certain.files.values().map(|file| file.bytes.len() as u64).sum(),
+                reopened: since_begun < REOPENED_SYNCS,
                 in_the_making: !disk.is_certain(OsStr::new("ordain.format")),
                 stale: disk.pending.iter().take_while(|change| disk.is_stale(change)).count(),
                 writes: disk.pending.iter().map(|pending| write(&pending.change)).collect(),
             });
+        }
+        if synced(&disk, step).is_some() {
+            since_begun = since_begun.saturating_add(1);
+        }
+        if matches!(step, Step::Ended) {
+            since_begun = 0;
         }
         take(&mut disk, step);
     }
