@@ -8,7 +8,8 @@
 //! - until then each write, each change of length and each change of a name is there or is not,
 //!   whatever became of those before it; a write may be there in part. A renaming is one change;
 //! - what was not certain when a sync of it failed, no later sync makes certain: it is on the disk
-//!   since then, in part perhaps, or never will be. What is written over it later is another change.
+//!   since then, in part perhaps, or never will be. What is written over it later is another
+//!   change.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
