@@ -35,7 +35,7 @@ use crate::full::SmallDisk;
 use crate::images::{
     Facts as _, certain_in_the_end, image_directory, images, images_at, images_at_end, write,
 };
-use crate::served::{assert_same_answers, fill_and_grow, serve_and_kill, serve_until_sync_fails};
+use crate::served::{End, assert_same_answers, fill_and_grow, serve_until};
 use crate::traced::{Driven, Run, Step, run_untraced, was_killed};
 
 const IMAGES: usize = 300;
@@ -201,7 +201,7 @@ fn a_disk_that_is_full_in_the_middle_of_a_write_ends_the_process_and_loses_nothi
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_sync_ends_the_server_and_loses_nothing_answered() {
     let mut driven = Driven::new();
-    let (sent, steps) = serve_until_sync_fails(&mut driven).await;
+    let (sent, steps) = serve_until(&mut driven, End::FailedSync).await;
     let report = images_at_end::<Answers>(&driven, &steps, 20);
     eprintln!("{report}");
     assert_same_answers(&driven.directory(), &sent).await;
@@ -221,7 +221,7 @@ fn told_in(file: &Path) -> Told {
 async fn after_a_power_cut_of_a_server_nothing_answered_is_missing() {
     let count = number_from("ORDAIN_TEST_POWER_CUT_IMAGES", IMAGES as u64) / 5;
     let mut driven = Driven::new();
-    let (sent, steps) = serve_and_kill(&mut driven).await;
+    let (sent, steps) = serve_until(&mut driven, End::Killed).await;
     let mut answers = Answers::default();
     steps.iter().for_each(|step| answers.hear(step));
     assert!(answers.are_of_all_kinds(), "nothing was seen answered");

@@ -110,11 +110,8 @@ fn assert_holds(found: &Found, told: &Told) -> Result<()> {
 async fn go_on(home: &Home, found: &Found, told: &Told) -> Result<Found> {
     let mut then = found.clone();
     let state = found.states.get(&GOES_ON).context("the writer is not there")?;
-    // The last one: of a job that leaves nothing to be read it is unknown whether it is done.
-    let begun = told.begun.get(&GOES_ON).copied().unwrap_or(0);
-    let done = (0..=begun).rev().find(|jobs| State::after(GOES_ON, *jobs) == *state);
-    let done = done.context("the writer's state is none")?;
     let shown = told.shown.get(&GOES_ON).copied().unwrap_or(0);
+    let done = jobs(GOES_ON, state, told)?;
     workload::assert_marked(home, GOES_ON, shown).await?;
     for job in done..done + KINDS {
         workload::perform(home, GOES_ON, job).await.with_context(|| format!("job {job}"))?;

@@ -123,7 +123,9 @@ impl Driven {
         let mut begin = Vec::new();
         for (writer, state) in found.states.into_iter().filter(|(writer, _)| *writer < WRITERS) {
             let most = told.begun.get(&writer).copied().unwrap_or(0);
-            let jobs = (0..=most).rev().find(|jobs| State::after(writer, *jobs) == state);
+            // Of a job that leaves nothing to be read it is unknown whether it is done.
+            let least = told.shown.get(&writer).copied().unwrap_or(0);
+            let jobs = (least..=most).find(|jobs| State::after(writer, *jobs) == state);
             let jobs = jobs.with_context(|| format!("writer {writer} is at {state:?}"))?;
             if let Some(job) = jobs.checked_sub(1) {
                 self.teller.tell(&Line::Shown { writer, job, at: None })?;

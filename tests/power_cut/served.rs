@@ -7,11 +7,11 @@ use ordain_tests::{Client, Server, ServerOptions, Told};
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::KILL;
 use crate::full::SmallDisk;
-use crate::traced::{Driven, Step, tracer};
+use crate::traced::{Driven, Step, tracer, was_killed};
 
 const CLIENTS: usize = 8;
-const ROUNDS: usize = 6;
 const ACCOUNTS: usize = 4;
 
 /// A command that was sent, and its definite answer.
@@ -27,22 +27,39 @@ fn options(wrapper: Vec<String>) -> ServerOptions {
     ServerOptions { arguments, wrapper, ..ServerOptions::default() }
 }
 
-/// Runs a server on a directory whose sync fails in the middle of work, and waits for its end.
-pub(crate) async fn serve_until_sync_fails(driven: &mut Driven) -> (Vec<Sent>, Vec<Step>) {
+/// How a server ends in the middle of its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is killed between a write and its sync.
+    Killed,
+    /// A sync fails.
+    FailedSync,
+}
+
+/// Runs a server on a directory, has clients work with it, and waits for its end.
+pub(crate) async fn serve_until(driven: &mut Driven, end: End) -> (Vec<Sent>, Vec<Step>) {
     let trace = driven.trace();
-    let inject = Some("fdatasync:error=EIO:when=100");
-    let mut server = Server::start(&driven.directory(), &options(tracer(&trace, inject))).await;
+    let inject = match end {
+        End::Killed => "fdatasync:signal=SIGKILL:when=250",
+        End::FailedSync => "fdatasync:error=EIO:when=100",
+    };
+    let tracer = tracer(&trace, Some(inject));
+    let mut server = Server::start(&driven.directory(), &options(tracer)).await;
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
         clients.spawn(work(server.client(), number));
     }
     let status = server.ended().await;
-    assert!(!status.success() && status.code().is_some(), "{status}: {}", server.log());
+    let as_told = match end {
+        End::Killed => was_killed(status, KILL),
+        End::FailedSync => status.code().is_some_and(|code| code != 0),
+    };
+    assert!(as_told, "{status}: {}", server.log());
     let mut sent = Vec::new();
     while let Some(client) = clients.join_next().await {
         sent.extend(client.expect("a client ends with its server"));
     }
-    assert!(!sent.is_empty(), "nothing was answered before the sync failed");
+    assert!(!sent.is_empty(), "nothing was answered before the end");
     (sent, driven.steps(&trace))
 }
 
@@ -105,38 +122,10 @@ async fn create_until_refused(client: Client, number: usize) -> (Vec<Sent>, Vec<
     (sent, refused)
 }
 
-/// Runs a server on a directory, has clients work with it, and kills it in the middle of that.
-pub(crate) async fn serve_and_kill(driven: &mut Driven) -> (Vec<Sent>, Vec<Step>) {
-    let trace = driven.trace();
-    let server = Server::start(&driven.directory(), &options(tracer(&trace, None))).await;
-    let mut clients = JoinSet::new();
-    for number in 0..CLIENTS {
-        clients.spawn(work(server.client(), number));
-    }
-    let mut sent = Vec::new();
-    while let Some(client) = clients.join_next().await {
-        sent.extend(client.expect("a client ends by itself"));
-    }
-    // Something is always under way when it is killed.
-    for number in 0..CLIENTS {
-        clients.spawn(work(server.client(), CLIENTS + number));
-    }
-    let client = server.client();
-    ordain_tests::until("a late command to be answered", || async {
-        let path = format!("/v1/job-request/j{CLIENTS}-0");
-        let told = client.get(&path).await.ok()?;
-        (told.status == 200).then_some(())
-    })
-    .await;
-    server.kill().await;
-    clients.shutdown().await;
-    (sent, driven.steps(&trace))
-}
-
 /// Commands of a few kinds, and reads of what they have done; ends when the server is gone.
 async fn work(client: Client, number: usize) -> Vec<Sent> {
     let mut sent = Vec::new();
-    for round in 0..ROUNDS {
+    for round in 0.. {
         let account = format!("/v1/account/a{}", (number + round) % ACCOUNTS);
         let job = format!("/v1/job-request/j{number}-{round}");
         let create = r#"{"cleaners":["ann","bob"],"tasks":[]}"#;

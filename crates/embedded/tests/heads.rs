@@ -1,5 +1,7 @@
 //! Revisions stay unique when the writer remembers next to nothing of the aggregates it wrote.
 
+#![expect(clippy::unwrap_used, reason = "a test fails so")]
+
 use std::sync::Arc;
 
 use ordain_embedded::{Home, Settings};

@@ -119,8 +119,11 @@ async fn notes(home: &Home, writer: u32, cycle: u64) -> Result<Answered> {
         0 => home.dead_letters().put(values::letters(writer, cycle)?).await?,
         1 => home.announcements().announce(values::announced(writer, cycle)?).await?,
         _ => {
-            let times = home.crash_marks().mark(values::marked(writer, cycle)).await?;
-            ensure!(times == 1, "a record that was never marked was marked {times} times");
+            // Of a mark it cannot be seen whether it was made before the end: made anew.
+            let record = values::marked(writer, cycle);
+            home.crash_marks().unmark(record).await?;
+            let times = home.crash_marks().mark(record).await?;
+            ensure!(times == 1, "a record whose mark was forgotten was marked {times} times");
         }
     }
     Ok(Answered::Done)
