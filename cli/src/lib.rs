@@ -31,6 +31,10 @@ use arguments::{Arguments, ClientCommand, Command};
 use exit::Exit;
 use failure::Failure;
 
+/// Commands are many and small, and so is what they allocate, on one thread, to be freed on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Does what the command line says.
 #[must_use]
 pub fn main() -> ExitCode {

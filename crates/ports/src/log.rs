@@ -1,16 +1,12 @@
 //! The two logs: commands in, events out. Partitioned by aggregate, durable on acknowledgement.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use ordain_model::{AggregateKey, Command, Commit, Event, RequestId, Timestamp};
 use thiserror::Error;
-use tokio::sync::oneshot;
 
-use crate::Error;
+use crate::{Delivery, Error};
 
 /// Where a record stands in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,38 +71,6 @@ pub enum Delivered {
     Not(NotAccepted),
     /// Nobody knows.
     Unknown,
-}
-
-/// The delivery of one command: a future.
-#[derive(Debug)]
-pub struct Delivery(oneshot::Receiver<Delivered>);
-
-/// The adapter's end of a [`Delivery`]. Dropped, it says `Unknown`.
-#[derive(Debug)]
-pub struct DeliveryPromise(oneshot::Sender<Delivered>);
-
-impl Delivery {
-    /// A delivery and the end that fulfils it.
-    #[must_use]
-    pub fn new() -> (DeliveryPromise, Self) {
-        let (sender, receiver) = oneshot::channel();
-        (DeliveryPromise(sender), Self(receiver))
-    }
-}
-
-impl DeliveryPromise {
-    /// Says what became of the command.
-    pub fn fulfil(self, delivered: Delivered) {
-        // The waiter may have gone; then nobody wants to know.
-        drop(self.0.send(delivered));
-    }
-}
-
-impl Future for Delivery {
-    type Output = Delivered;
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Delivered> {
-        Pin::new(&mut self.0).poll(context).map(|sent| sent.unwrap_or(Delivered::Unknown))
-    }
 }
 
 /// The log `finalevents`, as the worker sees it.

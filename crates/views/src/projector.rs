@@ -5,6 +5,7 @@ mod broken;
 mod follower;
 mod held;
 mod round;
+mod row_cache;
 mod rows;
 
 use std::fmt;
