@@ -1,11 +1,10 @@
 //! A lane: one partition inside a worker. It works in order, a batch at a time, with one insert
 //! in flight.
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 
-use ordain_model::{AggregateKey, Command, Commit};
+use ordain_model::{AggregateKey, Command};
 use ordain_ports::{Action, Announced, Error, Input, Lane as Partition, Record};
 use tokio::sync::mpsc;
 
@@ -15,7 +14,7 @@ use crate::cache::Cache;
 use crate::careful::Careful;
 use crate::decide::Decider;
 use crate::finisher::{Settled, SnapshotStored};
-use crate::load::{LoadError, Loader};
+use crate::load::Loader;
 use crate::receive::{Item, Known, Received};
 use crate::{Ports, Settings};
 
@@ -189,7 +188,7 @@ impl Lane {
         self.look_up_first = false;
         let mut batch = Batch::new(items);
         if look_up_first {
-            self.look_up(&mut batch).await?;
+            self.look_up_in_parts(&mut batch).await?;
         }
         let marked = match batch.pending.first_mut() {
             Some(item) if careful.covers(item.position.offset) => {
@@ -198,12 +197,7 @@ impl Lane {
             }
             _ => None,
         };
-        self.load(&mut batch).await?;
-        while !batch.pending.is_empty() {
-            let behind = self.split_for_room(&mut batch).await?;
-            self.settle(&mut batch).await?;
-            batch.pending.extend(behind);
-        }
+        self.settle_in_parts(&mut batch).await?;
         if let Some(position) = marked {
             careful.unmark(&self.ports, &self.partition, position).await?;
         }
@@ -211,87 +205,9 @@ impl Lane {
         self.send(settled).await
     }
 
-    /// Looks up the outcomes of all that is pending, and settles what has one.
-    pub(crate) async fn look_up(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
-        let ids = batch.ids();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let (port, max) = (&self.ports.outcomes, self.settings.retry_ms_max);
-        let outcomes = persist(&self.partition, max, "look up", || port.find(&ids)).await?;
-        let repeats = batch.settle_repeats(outcomes);
-        self.reply(batch);
-        if repeats.is_empty() {
-            return Ok(());
-        }
-        metrics::counter!("ordain_engine_repeats").increment(repeats.len() as u64);
-        self.look_up_first = true;
-        let unsure: HashSet<AggregateKey> = repeats
-            .iter()
-            .filter(|commit| !self.is_handed(batch, commit))
-            .map(|commit| commit.aggregate.clone())
-            .collect();
-        self.reload(batch, unsure.into_iter().collect()).await
-    }
-
-    /// Whether the events of a repeat's commit are published, or will be before more progress.
-    fn is_handed(&self, batch: &Batch, commit: &Commit) -> bool {
-        let entry = batch.entries.get(&commit.aggregate);
-        commit.events.is_empty()
-            || self.loader.published.contains(commit.source)
-            || entry.is_some_and(|entry| entry.handed() >= commit.sequence)
-    }
-
-    /// Takes the aggregates of all that is pending from the cache, and loads those that are not
-    /// there in one round trip.
-    async fn load(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
-        let mut missing = HashSet::new();
-        for item in &batch.pending {
-            if batch.entries.contains_key(&item.aggregate) || missing.contains(&item.aggregate) {
-                continue;
-            }
-            match self.cache.take(&item.aggregate) {
-                Some(entry) => drop(batch.entries.insert(item.aggregate.clone(), entry)),
-                None => drop(missing.insert(item.aggregate.clone())),
-            }
-        }
-        self.reload(batch, missing.into_iter().collect()).await
-    }
-
-    /// Loads these aggregates anew, whatever is remembered of them.
-    pub(crate) async fn reload(
-        &mut self,
-        batch: &mut Batch,
-        keys: Vec<AggregateKey>,
-    ) -> Result<(), LaneEnd> {
-        let keys: Vec<(AggregateKey, u64)> = keys
-            .into_iter()
-            .map(|key| {
-                let cached = batch.entries.remove(&key).or_else(|| self.cache.take(&key));
-                (key, cached.map_or(0, |entry| entry.handed()))
-            })
-            .collect();
-        let mut backoff = Backoff::new(self.settings.retry_ms_max);
-        loop {
-            match self.loader.load(&keys).await {
-                Ok(entries) => {
-                    batch.entries.extend(entries);
-                    return Ok(());
-                }
-                Err(LoadError::Fault(key, fault)) => {
-                    return Err(LaneEnd::Alarm(format!("{key} cannot be folded: {fault}")));
-                }
-                Err(LoadError::Port(error)) => {
-                    retry_later(&self.partition, "load aggregates", &error)?;
-                    backoff.pause().await;
-                }
-            }
-        }
-    }
-
     /// Keeps in the batch what leaves every aggregate within its limit behind a stored snapshot;
     /// gives back the rest. Waits for a snapshot when not even one command has room.
-    async fn split_for_room(&mut self, batch: &mut Batch) -> Result<Vec<Item>, LaneEnd> {
+    pub(crate) async fn split_for_room(&mut self, batch: &mut Batch) -> Result<Vec<Item>, LaneEnd> {
         loop {
             let fits = self.fits(batch);
             if fits > 0 {
@@ -363,10 +279,23 @@ impl Lane {
     fn hand_over(&mut self, mut batch: Batch, settled: &mut Settled) -> Result<(), LaneEnd> {
         self.hand_over_stored(&mut batch, settled)?;
         self.loader.published.handed = settled.progress;
-        for (key, entry) in batch.entries {
+        self.put_back(&mut batch);
+        Ok(())
+    }
+
+    /// Hands over what is settled before the whole batch is, and puts the aggregates back into the
+    /// cache, which forgets what is too much.
+    pub(crate) async fn hand_over_part(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
+        let mut settled = Settled::default();
+        self.hand_over_stored(batch, &mut settled)?;
+        self.put_back(batch);
+        self.send(settled).await
+    }
+
+    fn put_back(&mut self, batch: &mut Batch) {
+        for (key, entry) in batch.entries.drain() {
             self.cache.put(key, entry);
         }
-        Ok(())
     }
 
     fn hand_over_stored(&self, batch: &mut Batch, settled: &mut Settled) -> Result<(), LaneEnd> {
