@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::backoff::Backoff;
 use crate::batch::Batch;
 use crate::cache::Cache;
-use crate::careful::Careful;
+use crate::careful::{Careful, Marked};
 use crate::decide::Decider;
 use crate::finisher::{Settled, SnapshotStored};
 use crate::load::Loader;
@@ -86,6 +86,8 @@ pub(crate) struct Lane {
     pub(crate) cache: Cache,
     pub(crate) finisher: mpsc::Sender<Settled>,
     pub(crate) snapshots_stored: mpsc::UnboundedReceiver<SnapshotStored>,
+    /// The record that is marked, for whoever ends the lane.
+    pub(crate) marked: Marked,
     /// Whether the next batch looks its outcomes up before it decides: at the start of the lane,
     /// and while repeats are coming.
     pub(crate) look_up_first: bool,
@@ -111,8 +113,9 @@ impl Lane {
             fail::fail_point!("C3");
             backoff = Backoff::new(self.settings.retry_ms_max);
             if careful.is_none() {
-                let begun = Careful::begin(&self.ports, &self.settings, &self.partition).await?;
-                careful = Some(begun);
+                let marked = self.marked.clone();
+                let begun = Careful::begin(&self.ports, &self.settings, &self.partition, marked);
+                careful = Some(begun.await?);
             }
             if let Some(careful) = &careful {
                 self.records(records, careful).await?;

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
+use crate::careful::Marked;
 use crate::decide::Decider;
 use crate::finisher::Finisher;
 use crate::lane::{Lane, LaneEnd};
@@ -111,6 +112,18 @@ impl Worker {
     }
 
     async fn work(&self, partition: &Arc<dyn Partition<Command>>) -> Result<(), LaneEnd> {
+        let marked = Marked::default();
+        let ended = self.run_lane(partition, &marked).await;
+        // Nothing is left here of a lane that ended well.
+        marked.take_back(&self.ports, self.settings.retry_ms_max).await;
+        ended
+    }
+
+    async fn run_lane(
+        &self,
+        partition: &Arc<dyn Partition<Command>>,
+        marked: &Marked,
+    ) -> Result<(), LaneEnd> {
         let (hand_over, settled) = mpsc::channel(self.settings.unfinished_batches_max);
         let (stored, snapshots_stored) = mpsc::unbounded_channel();
         let finisher = Finisher {
@@ -120,7 +133,8 @@ impl Worker {
             settled,
             snapshots_stored: stored,
         };
-        let lane = self.begin(partition, hand_over, snapshots_stored).await?;
+        let mut lane = self.begin(partition, hand_over, snapshots_stored).await?;
+        lane.marked = marked.clone();
         let (worked, finished) = (pin!(lane.run()), pin!(finisher.run()));
         // Each is dropped when the other has lost the partition or needs a person: neither must go
         // on alone. A lane that ended well leaves the finisher to finish.
@@ -170,6 +184,7 @@ impl Worker {
             cache: Cache::new(self.settings.lane_cache_bytes_max),
             finisher,
             snapshots_stored,
+            marked: Marked::default(),
             look_up_first: true,
         })
     }
