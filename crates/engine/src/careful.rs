@@ -63,7 +63,7 @@ impl Marked {
 
 /// How many records above its progress a lane may have taken up: the batch it decides, those that
 /// wait for its finisher, and as many again that the finisher has taken together.
-fn in_work_max(settings: &Settings) -> u64 {
+pub(crate) fn in_work_max(settings: &Settings) -> u64 {
     let batches = 2 * settings.unfinished_batches_max + 2;
     (settings.batch_records_max as u64).saturating_mul(batches as u64)
 }

@@ -85,7 +85,7 @@ pub(crate) struct Lane {
     pub(crate) decider: Decider,
     pub(crate) cache: Cache,
     pub(crate) finisher: mpsc::Sender<Settled>,
-    pub(crate) snapshots_stored: mpsc::UnboundedReceiver<SnapshotStored>,
+    pub(crate) snapshots_stored: mpsc::Receiver<SnapshotStored>,
     /// The record that is marked, for whoever ends the lane.
     pub(crate) marked: Marked,
     /// Whether the next batch looks its outcomes up before it decides: at the start of the lane,

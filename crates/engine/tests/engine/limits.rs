@@ -152,3 +152,22 @@ async fn repeats_whose_events_are_not_published_are_loaded_in_parts() {
     assert_eq!(world.published().await.len(), 1 + HEAVY, "each event, and none twice");
     successor.drain().await;
 }
+
+#[tokio::test]
+async fn the_news_of_stored_snapshots_has_room_in_its_queue() {
+    // Every commit makes a snapshot, and a batch is as small as it can be.
+    let settings = Settings {
+        batch_records_max: 1,
+        unfinished_batches_max: 1,
+        snapshot_commits: 1,
+        tail_commits_max: 1,
+        ..Settings::default()
+    };
+    let world = World::with(1, settings);
+    let commands: Vec<_> =
+        (0..100).map(|n| add(&format!("p{}", n % 10), &format!("r{n}"))).collect();
+    world.append(&commands).await;
+    let working = world.work();
+    world.check(&["p0", "p9"]).await;
+    working.drain().await;
+}
