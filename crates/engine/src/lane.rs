@@ -1,10 +1,11 @@
 //! A lane: one partition inside a worker. It works in order, a batch at a time, with one insert
 //! in flight.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use ordain_model::{AggregateKey, Command};
+use ordain_model::{AggregateKey, Command, Commit};
 use ordain_ports::{Action, Announced, Error, Input, Lane as Partition, Record};
 use tokio::sync::mpsc;
 
@@ -225,7 +226,7 @@ impl Lane {
 
     fn fits(&self, batch: &Batch) -> usize {
         let max = self.settings.tail_commits_max;
-        let mut room = std::collections::HashMap::new();
+        let mut room = HashMap::new();
         batch
             .pending
             .iter()
@@ -302,12 +303,22 @@ impl Lane {
     }
 
     fn hand_over_stored(&self, batch: &mut Batch, settled: &mut Settled) -> Result<(), LaneEnd> {
+        // Loaded again in the middle of a batch, an aggregate brings the batch's own commits too.
+        let mut brought: HashMap<&AggregateKey, u64> = HashMap::new();
         for (key, entry) in &mut batch.entries {
-            settled.commits.extend(entry.take_unpublished());
+            let unpublished = entry.take_unpublished();
+            if let Some(last) = unpublished.last() {
+                brought.insert(key, last.revision);
+            }
+            settled.commits.extend(unpublished);
             let snapshot = entry.snapshot(key, self.settings.snapshot_commits);
             let unsaved = |why| LaneEnd::Alarm(format!("{key} cannot be stored: {why}"));
             settled.snapshots.extend(snapshot.map_err(unsaved)?);
             entry.all_handed();
+        }
+        if !brought.is_empty() {
+            let last = |commit: &Commit| brought.get(&commit.aggregate).copied().unwrap_or(0);
+            batch.stored.retain(|commit| commit.revision > last(commit));
         }
         settled.commits.append(&mut batch.stored);
         settled.letters.append(&mut batch.letters);
