@@ -14,6 +14,7 @@ mod entry;
 mod finisher;
 mod lane;
 mod load;
+mod part;
 mod ports;
 mod receive;
 mod settings;

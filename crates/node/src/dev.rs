@@ -31,6 +31,11 @@ pub struct Ready {
     pub process: u32,
 }
 
+/// Which part of the limit for draining there is to answer what was accepted.
+const ANSWERING: u32 = 2;
+/// Which part of it there is for connections to end, once all is answered.
+const CLOSING: u64 = 4;
+
 /// How a node ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -108,22 +113,41 @@ struct Node {
 
 impl Node {
     /// Leaves in order: takes nothing more, answers what it has accepted, then the worker, the
-    /// views and the home.
+    /// views and the home. No part can use up the time of those behind it: half of the limit is
+    /// for answers, a quarter for connections, and of what is left half for the worker.
     async fn drain(self, limit: Duration) -> anyhow::Result<Ended> {
         tracing::info!("draining");
         let until = Instant::now() + limit;
         let home = self.home.clone();
         let leave = async {
-            let answered = self.api.drain(until.duration_since(Instant::now())).await;
+            let answered = self.api.drain(limit / ANSWERING).await;
             let served = self.servers.stop().await?;
-            self.worker.drain().await?;
-            self.views.drain().await?;
+            let left = until.saturating_duration_since(Instant::now());
+            let worked = in_time("worker", left / 2, self.worker.drain()).await?;
+            let left = until.saturating_duration_since(Instant::now());
+            let viewed = in_time("views", left / 2, self.views.drain()).await?;
             self.home.close().await;
-            anyhow::Ok(if answered && served { Ended::Drained } else { Ended::CutOff })
+            let is_whole = answered && served && worked && viewed;
+            anyhow::Ok(if is_whole { Ended::Drained } else { Ended::CutOff })
         };
         tokio::select! {
             left = tokio::time::timeout_at(until, leave) => left.unwrap_or(Ok(Ended::CutOff)),
             _ = home.failed() => Ok(Ended::Failed),
+        }
+    }
+}
+
+/// Says whether the part has left within its time. One that has not is dropped, as in a crash.
+async fn in_time(
+    part: &'static str,
+    limit: Duration,
+    leaving: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<bool> {
+    match tokio::time::timeout(limit, leaving).await {
+        Ok(left) => left.map(|()| true),
+        Err(_) => {
+            tracing::warn!(part, limit_ms = limit.as_millis(), "a part did not leave in time");
+            Ok(false)
         }
     }
 }
@@ -143,8 +167,10 @@ impl Servers {
         let admin = bind(&configuration.metrics).await?;
         let (address, metrics) = (public.address(), admin.address());
         let stop = CancellationToken::new();
+        let closing = configuration.drain_ms_max / CLOSING;
         let serve = |server: Server, router| {
-            let (settings, stop) = (configuration.api.clone(), stop.clone());
+            let (mut settings, stop) = (configuration.api.clone(), stop.clone());
+            settings.drain_ms_max = settings.drain_ms_max.min(closing);
             tokio::spawn(async move { server.serve(router, &settings, stop).await })
         };
         Ok(Self {

@@ -79,13 +79,16 @@ pub enum Delivered {
 /// 1. Once `publish` returns `Ok`, all events of the commits are durable in the log.
 /// 2. Events of one aggregate stand in one partition, in the order given within one call and over
 ///    successive calls, also when a call between them failed.
-/// 3. After an error a prefix of each aggregate's events may stand in the log; publishing them
-///    again is allowed, for followers drop repeats.
+/// 3. After an error a prefix of each aggregate's events may stand in the log. Publishing events
+///    again is always allowed, also behind later ones of their aggregate (1, 2, 1, 3): a follower
+///    keeps the last sequence and drops what is at or below it. What may never stand in the log
+///    is an event whose predecessor stands nowhere before it.
 /// 4. A feed gives every event with its aggregate, request id and time, byte for byte.
 #[async_trait]
 pub trait EventLog: Send + Sync {
-    /// Appends the events of these commits and waits until all are acknowledged. Commits of one
-    /// aggregate stand in the order of their revisions. Commits without events are passed over.
+    /// Appends the events of these commits, in this order, and waits until all are acknowledged.
+    /// Commits of one aggregate stand in the order of their revisions, except that a call may
+    /// repeat earlier ones and go on from there. Commits without events are passed over.
     async fn publish(&self, commits: &[Arc<Commit>]) -> Result<(), Error>;
 }
 
