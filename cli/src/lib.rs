@@ -31,7 +31,7 @@ use arguments::{Arguments, ClientCommand, Command};
 use exit::Exit;
 use failure::Failure;
 
-/// Commands are many and small, and so is what they allocate, on one thread, to be freed on another.
+/// Commands are many and small; what one thread allocates for them, another often frees.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

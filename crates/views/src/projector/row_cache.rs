@@ -1,6 +1,6 @@
-//! The rows that a lane wrote last, up to a limit. A row is written on condition that the stored one
-//! is what it was folded from, so one that another projector has changed meanwhile does no harm: it
-//! is refused, forgotten and read again.
+//! The rows that a lane wrote last, up to a limit. A row is written on condition that the stored
+//! one is what it was folded from, so one that another projector has changed meanwhile does no
+//! harm: it is refused, forgotten and read again.
 
 use ordain_ports::Row;
 use quick_cache::Weighter;
