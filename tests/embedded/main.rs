@@ -10,6 +10,7 @@ mod answers;
 mod bad_input;
 mod contest;
 mod drain;
+mod health;
 mod partitions;
 mod promises;
 mod readme;

@@ -25,4 +25,4 @@ mod worker;
 pub use ports::Ports;
 pub use settings::Settings;
 pub use watchdog::{Overrun, Watchdog};
-pub use worker::Worker;
+pub use worker::{ReportStop, Worker};

@@ -26,6 +26,10 @@ const ALARM_EVERY: Duration = Duration::from_secs(60);
 /// How often a lane that waits for a person looks whether its partition has moved.
 const REVOKED_EVERY: Duration = Duration::from_millis(100);
 
+/// Is told, by partition, why a lane stands still and waits for a person; `None` once it no longer
+/// does.
+pub type ReportStop = Arc<dyn Fn(u32, Option<&str>) + Send + Sync>;
+
 /// One member of the workers' group.
 #[derive(Clone)]
 pub struct Worker {
@@ -33,6 +37,7 @@ pub struct Worker {
     registry: Arc<Registry>,
     settings: Arc<Settings>,
     watchdog: Arc<Watchdog>,
+    report_stop: ReportStop,
 }
 
 impl Worker {
@@ -44,7 +49,24 @@ impl Worker {
         settings: Settings,
         watchdog: Arc<Watchdog>,
     ) -> Self {
-        Self { ports, registry, settings: Arc::new(settings), watchdog }
+        let report_stop: ReportStop = Arc::new(|_, _| ());
+        Self { ports, registry, settings: Arc::new(settings), watchdog, report_stop }
+    }
+
+    /// The same, telling which of its lanes stand still.
+    #[must_use]
+    pub fn reporting(mut self, report_stop: ReportStop) -> Self {
+        self.report_stop = report_stop;
+        self
+    }
+
+    /// Announces all commands that this worker knows. Before any is accepted: what was never
+    /// announced is rejected by every other build.
+    ///
+    /// # Errors
+    /// The announcements cannot be kept at the moment.
+    pub async fn announce(&self) -> Result<(), Error> {
+        Known::announce(&self.registry, self.ports.announcements.as_ref()).await.map(drop)
     }
 
     /// Works until `leave` is cancelled, then leaves: every lane finishes the batch it has, and
@@ -108,7 +130,11 @@ impl Worker {
         match self.work(&partition).await {
             Ok(()) => tracing::info!(partition = number, "lane ends"),
             Err(LaneEnd::Lost) => tracing::warn!(partition = number, "lane lost its partition"),
-            Err(LaneEnd::Alarm(why)) => alarm(&partition, &why).await,
+            Err(LaneEnd::Alarm(why)) => {
+                (self.report_stop)(number, Some(&why));
+                alarm(&partition, &why).await;
+                (self.report_stop)(number, None);
+            }
         }
         metrics::gauge!("ordain_engine_lanes").decrement(1.0);
     }

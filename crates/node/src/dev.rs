@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use ordain_api::{Api, Liveness, Parts, Readiness, Server};
+use ordain_api::{Api, Parts, Server};
 use ordain_embedded::Home;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::roles::{self, Role};
+use crate::roles::{self, Health, Role};
 use crate::{Configuration, Loaded, home, logs, meters};
 
 /// A node that serves.
@@ -59,23 +59,24 @@ pub async fn dev(loaded: Loaded, ready: impl FnOnce(&Ready)) -> anyhow::Result<E
     let mut stop = Signals::new()?;
     let render = meters::start()?;
     let home = Home::open(&configuration.data, &configuration.embedded)?;
-    let liveness = Liveness::default();
+    let health = Health::default();
     let registry = Arc::new(ordain_domain::registry()?);
     let api = Api::start(Parts {
         settings: configuration.api.clone(),
         registry: Arc::clone(&registry),
         ports: home::api_ports(&home),
         views: roles::view_infos(),
-        liveness: liveness.clone(),
-        readiness: Readiness::default(),
+        liveness: health.liveness.clone(),
+        readiness: health.readiness.clone(),
         metrics: render,
         configuration: serde_json::to_value(&loaded.values)?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
     .await?;
+    // The worker announces its commands before any is taken.
+    let mut worker = roles::worker(&home, configuration, &registry, &health).await?;
+    let mut views = roles::views(&home, configuration, &health);
     let servers = Servers::start(&api, configuration).await?;
-    let mut worker = roles::worker(&home, configuration, &registry, &liveness)?;
-    let mut views = roles::views(&home, configuration);
     ready(&Ready {
         address: format!("http://{}", servers.address),
         metrics: format!("http://{}", servers.metrics),

@@ -7,10 +7,10 @@ use ordain_ports::{DeadLetter, Input, Lane, Published, Record};
 use quick_cache::unsync::Cache;
 use tracing::{error, warn};
 
-use super::Ports;
 use super::batch::{Batch, Blocked, Next, Place, Step};
 use super::held::{Held, Lost};
 use super::row_cache::RowCache;
+use super::{Ports, ReportStop};
 use crate::{Settings, View};
 use ordain_model::AggregateKey;
 
@@ -47,11 +47,11 @@ impl Follower {
     }
 
     /// Follows the lane until it is revoked or lost.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self, report_stop: &ReportStop) {
         while let Ok(Input::Records(records)) = self.next().await {
             match self.project(records).await {
                 Ok(None) => {}
-                Ok(Some(blocked)) => return self.hold(blocked).await,
+                Ok(Some(blocked)) => return self.hold(blocked, report_stop).await,
                 Err(Lost) => return,
             }
         }
@@ -214,14 +214,16 @@ impl Follower {
     }
 
     /// Holds on to a lane that cannot go on, until it is revoked.
-    async fn hold(&self, blocked: Blocked) {
+    async fn hold(&self, blocked: Blocked, report_stop: &ReportStop) {
         let Blocked { position, why } = blocked;
         let (view, partition, offset) = (self.view.name(), position.partition, position.offset);
         error!(view, partition, offset, %why, "view_lane_stopped");
         let stopped = gauge!("ordain_views_stopped_lanes", "view" => view);
         stopped.increment(1.0);
+        report_stop(partition, Some(&format!("at offset {offset}: {why}")));
         let mut backoff = self.held.backoff();
         while self.held.pause(&mut backoff).await.is_ok() {}
+        report_stop(partition, None);
         stopped.decrement(1.0);
     }
 }
