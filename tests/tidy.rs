@@ -26,6 +26,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("ordain-api", &["ordain-model", "ordain-ports", "ordain-domain", "ordain-testkit"]),
     ("ordain-embedded", &["ordain-model", "ordain-ports", "ordain-testkit"]),
+    ("ordain-kafka", &["ordain-model", "ordain-ports", "ordain-testkit"]),
+    ("ordain-mongo", &["ordain-model", "ordain-ports", "ordain-testkit"]),
     ("ordain-redis", &["ordain-model", "ordain-ports", "ordain-testkit"]),
     (
         "ordain-node",
@@ -63,6 +65,7 @@ const NEVER_IN_PRODUCT: &[(&str, &[&str])] = &[
     ("ordain-views", &["ordain-embedded", "ordain-domain", "ordain-testkit"]),
     ("ordain-api", &["ordain-domain", "ordain-testkit"]),
     ("ordain-embedded", &["ordain-testkit"]),
+    ("ordain-mongo", &["ordain-testkit"]),
     ("ordain-redis", &["ordain-testkit"]),
     ("ordain-domain", &["ordain-testkit"]),
 ];
