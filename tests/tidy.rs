@@ -65,6 +65,7 @@ const NEVER_IN_PRODUCT: &[(&str, &[&str])] = &[
     ("ordain-views", &["ordain-embedded", "ordain-domain", "ordain-testkit"]),
     ("ordain-api", &["ordain-domain", "ordain-testkit"]),
     ("ordain-embedded", &["ordain-testkit"]),
+    ("ordain-kafka", &["ordain-testkit"]),
     ("ordain-mongo", &["ordain-testkit"]),
     ("ordain-redis", &["ordain-testkit"]),
     ("ordain-domain", &["ordain-testkit"]),
