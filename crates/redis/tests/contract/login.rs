@@ -1,25 +1,24 @@
-//! Logins, TLS, and settings that make no sense.
+//! Logins, and settings that make no sense.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ordain_ports::{Action, Error};
 use ordain_redis::{Redis, Settings};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use crate::inbox::{subscribed, to};
-use crate::server::{Server, free_port};
+use crate::server::Server;
 
 /// A user with only the rights that ordain needs.
 const USER: &str = "worker on >sesame &ordain.* resetkeys -@all +@connection +publish +subscribe";
 
-fn file(directory: &Path, name: &str, text: &str) -> PathBuf {
+pub(crate) fn file(directory: &Path, name: &str, text: &str) -> PathBuf {
     let path = directory.join(name);
     fs::write(&path, text).unwrap();
     path
 }
 
-async fn assert_works(settings: &Settings) {
+pub(crate) async fn assert_works(settings: &Settings) {
     let redis = Redis::connect(settings).await.unwrap();
     redis.check().await.unwrap();
     let (channel, inbox) = subscribed(&redis).await;
@@ -28,7 +27,7 @@ async fn assert_works(settings: &Settings) {
 }
 
 /// What both ends say when they cannot work.
-async fn refusal(settings: &Settings) -> Error {
+pub(crate) async fn refusal(settings: &Settings) -> Error {
     let redis = Redis::connect(settings).await.unwrap();
     let sink = std::sync::Arc::new(crate::inbox::Inbox::default());
     let subscribing = redis.replies().subscribe(sink).await;
@@ -94,58 +93,4 @@ async fn settings_that_make_no_sense_are_refused_and_secrets_not_repeated() {
         assert_eq!(error.action(), Action::CallPerson, "{settings:?}: {error}");
         assert!(!error.to_string().contains("sesame"), "{error}");
     }
-}
-
-/// A certificate for 127.0.0.1 and the authority that signed it, as files.
-struct Certificates {
-    authority: PathBuf,
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
-fn certificates(directory: &Path) -> Certificates {
-    let mut parameters = CertificateParams::default();
-    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let parameters = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    let certificate = parameters.signed_by(&key, &authority).unwrap();
-    Certificates {
-        authority: file(directory, "authority.pem", &authority.pem()),
-        certificate: file(directory, "certificate.pem", &certificate.pem()),
-        key: file(directory, "key.pem", &key.serialize_pem()),
-    }
-}
-
-#[cfg(feature = "tls")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replies_go_over_tls_when_the_server_is_who_it_should_be() {
-    let directory = tempfile::tempdir().unwrap();
-    let (ours, theirs) = (directory.path().join("ours"), directory.path().join("theirs"));
-    fs::create_dir_all(&ours).unwrap();
-    fs::create_dir_all(&theirs).unwrap();
-    let (ours, theirs) = (certificates(&ours), certificates(&theirs));
-    let port = free_port().to_string();
-    let path = |path: &Path| path.to_str().unwrap().to_owned();
-    let (certificate, key) = (path(&ours.certificate), path(&ours.key));
-    let authority = path(&ours.authority);
-    let server = Server::start_with(&[
-        "--tls-port",
-        &port,
-        "--tls-auth-clients",
-        "no",
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &key,
-        "--tls-ca-cert-file",
-        &authority,
-    ])
-    .await;
-    let url = format!("rediss://127.0.0.1:{port}");
-    let trusting = Settings { url, tls_ca_file: Some(ours.authority), ..server.settings() };
-    assert_works(&trusting).await;
-    let strangers = Settings { tls_ca_file: Some(theirs.authority), ..trusting.clone() };
-    refusal(&strangers).await;
-    refusal(&Settings { tls_ca_file: None, ..trusting }).await;
 }

@@ -7,6 +7,8 @@ mod limits;
 mod login;
 mod outages;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 mod world;
 
 use world::Shared;

@@ -22,7 +22,8 @@ async fn assert_replies_arrive(sender: &dyn ReplySender, channel: &Arc<str>, inb
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_subscription_is_told_and_comes_back() {
-    let settings = settings();
+    // The broken connection itself says so; nobody waits for the next question to fail.
+    let settings = Settings { ping_ms: 600_000, ..settings() };
     let redis = Redis::connect(&settings).await.unwrap();
     let (channel, inbox) = subscribed(&redis).await;
     let sender = redis.reply_sender();
