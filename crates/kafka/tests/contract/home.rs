@@ -1,10 +1,11 @@
 //! Topics on a real broker as a world for the contract suites: a prefix of its own for each test.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ordain_kafka::{Kafka, Settings, TopicsWanted, ensure_topics};
+use ordain_kafka::{GroupProtocol, Kafka, Settings, TopicsWanted, ensure_topics};
 use ordain_model::Command;
 use ordain_ports::contract::{Damage, Logs, Patience, Revoking, Setup, Waiting, World};
 use ordain_ports::{CommandLog, EventLog, Feed, Position, Published};
@@ -12,13 +13,33 @@ use rdkafka::config::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-/// A fleet's topics, under a prefix that no other test has.
-pub(crate) struct Fleet {
-    kafka: Kafka,
-    settings: Settings,
+/// How the members of groups agree on who has which partition.
+pub(crate) trait Protocol: Send + Sync + 'static {
+    const PROTOCOL: GroupProtocol;
 }
 
-fn settings(prefix: String, setup: Setup) -> Settings {
+/// Among themselves.
+pub(crate) struct Classic;
+
+/// The brokers say.
+pub(crate) struct Brokers;
+
+impl Protocol for Classic {
+    const PROTOCOL: GroupProtocol = GroupProtocol::Classic;
+}
+
+impl Protocol for Brokers {
+    const PROTOCOL: GroupProtocol = GroupProtocol::Consumer;
+}
+
+/// A fleet's topics, under a prefix that no other test has.
+pub(crate) struct Fleet<P> {
+    kafka: Kafka,
+    settings: Settings,
+    protocol: PhantomData<P>,
+}
+
+fn settings<P: Protocol>(prefix: String, setup: Setup) -> Settings {
     let defaults = Settings::default();
     Settings {
         bootstrap_servers: ordain_testkit::services().kafka,
@@ -31,13 +52,14 @@ fn settings(prefix: String, setup: Setup) -> Settings {
             Revoking::Ample => 60_000,
             Revoking::Tight => 50,
         },
+        group_protocol: P::PROTOCOL,
         heartbeat_ms: 100,
         ..defaults
     }
 }
 
-async fn open(prefix: String, setup: Setup) -> Fleet {
-    let settings = settings(prefix, setup);
+async fn open<P: Protocol>(prefix: String, setup: Setup) -> Fleet<P> {
+    let settings = settings::<P>(prefix, setup);
     let wanted = TopicsWanted {
         partitions: setup.partitions,
         event_partitions: Some(3),
@@ -47,11 +69,11 @@ async fn open(prefix: String, setup: Setup) -> Fleet {
     };
     ensure_topics(&settings, &wanted).await.expect("makes the topics");
     let kafka = Kafka::connect(&settings).await.expect("connects");
-    Fleet { kafka, settings }
+    Fleet { kafka, settings, protocol: PhantomData }
 }
 
 #[async_trait]
-impl World for Fleet {
+impl<P: Protocol> World for Fleet<P> {
     const PATIENCE: Patience = Patience {
         test: Duration::from_secs(120),
         state: Duration::from_secs(60),
@@ -72,7 +94,7 @@ impl World for Fleet {
 }
 
 #[async_trait]
-impl Logs for Fleet {
+impl<P: Protocol> Logs for Fleet<P> {
     async fn command_log(&self) -> Arc<dyn CommandLog> {
         self.kafka.command_log()
     }
