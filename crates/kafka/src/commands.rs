@@ -84,13 +84,11 @@ impl CommandLog for Kafka {
     }
 
     async fn ends(&self) -> Result<Vec<u64>, Error> {
-        let ends = self.look(|lookups| lookups.ends()).await?;
-        self.inner.raise_to(u32::try_from(ends.len()).unwrap_or_default());
-        Ok(ends)
+        self.look(Lookups::ends).await
     }
 
     async fn progress(&self) -> Result<Vec<Option<u64>>, Error> {
-        self.look(|lookups| lookups.progress()).await
+        self.look(Lookups::progress).await
     }
 
     async fn prune(&self, before: Timestamp) -> Result<(), Error> {

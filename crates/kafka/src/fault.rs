@@ -40,6 +40,10 @@ pub(crate) enum Fault {
     Fenced,
     #[error("another process is in the group under the same instance")]
     SameInstance,
+    #[error("a record came by a way that none comes by")]
+    Astray,
+    #[error("the feed has ended")]
+    Ended,
     #[error("a task was broken off")]
     BrokenOff,
 }
@@ -53,15 +57,18 @@ impl Fault {
     fn action(&self) -> Action {
         match self {
             Self::Kafka { source, .. } if needs_person(source) => Action::CallPerson,
-            Self::Kafka { .. } | Self::Late { .. } | Self::BrokenOff | Self::Thread(_) => {
-                Action::TryAgain
-            }
+            Self::Kafka { .. }
+            | Self::Late { .. }
+            | Self::BrokenOff
+            | Self::Astray
+            | Self::Thread(_) => Action::TryAgain,
             Self::Fenced => Action::Stop,
             Self::NoTopic(_)
             | Self::BadTopic { .. }
             | Self::Secret { .. }
             | Self::NoVariable(_)
             | Self::NoPassword
+            | Self::Ended
             | Self::SameInstance => Action::CallPerson,
         }
     }

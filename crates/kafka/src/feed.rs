@@ -80,9 +80,9 @@ impl<R> Desk<R> {
 
     /// The thread ends: nothing is ordered any more, and who has ordered something is told so.
     fn close(&self) {
-        self.fence_all();
+        self.end_lanes();
         lock(&self.orders).take();
-        lock(&self.offered).clear();
+        self.offer.notify_one();
     }
 
     /// Gives a lane out.
@@ -113,8 +113,20 @@ impl<R> Desk<R> {
         lock(&self.held).iter().for_each(|hold| hold.fence());
     }
 
+    /// A membership has ended: its lanes count no more, and those that nobody took are no more.
+    fn end_lanes(&self) {
+        self.fence_all();
+        for untaken in lock(&self.offered).drain(..) {
+            self.forget(untaken.id);
+        }
+    }
+
     fn has_left(&self) -> bool {
         self.left.load(Ordering::Acquire)
+    }
+
+    fn has_ended(&self) -> bool {
+        lock(&self.orders).is_none()
     }
 
     fn give_up(&self, fault: Fault) {
@@ -149,6 +161,7 @@ impl<R: Recorded> Member<R> {
         let started = std::thread::Builder::new().name("kafka-feed".to_owned());
         if let Err(error) = started.spawn(move || run.run()) {
             desk.give_up(Fault::Thread(error));
+            desk.close();
         }
         Self { desk }
     }
@@ -163,6 +176,9 @@ impl<R: Recorded> Feed<R> for Member<R> {
             }
             if let Some(fault) = lock(&self.desk.broken).take() {
                 return Err(fault.into());
+            }
+            if self.desk.has_ended() {
+                return Err(Fault::Ended.into());
             }
             if let Some(hold) = lock(&self.desk.offered).pop_front() {
                 let desk = Arc::clone(&self.desk);

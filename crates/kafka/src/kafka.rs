@@ -164,7 +164,7 @@ fn keep_counting(inner: &Weak<Inner>, ended: &mpsc::Receiver<()>, every: Duratio
 
 impl Inner {
     /// There are so many partitions; never fewer than before.
-    pub(crate) fn raise_to(&self, partitions: u32) {
+    fn raise_to(&self, partitions: u32) {
         let before = self.partitions.fetch_max(partitions, Ordering::AcqRel);
         if before < partitions {
             tracing::info!(before, partitions, "kafka_partitions_raised");

@@ -58,10 +58,7 @@ impl<R: Recorded> Session<'_, R> {
             }
             let is_over = match self.moving.as_ref().map(|moving| &moving.stage) {
                 Some(Stage::LettingGo(until)) => self.let_go(*until)?,
-                Some(Stage::Ask(when)) if Instant::now() >= *when => {
-                    self.ask();
-                    false
-                }
+                Some(Stage::Ask(when)) if Instant::now() >= *when => self.ask()?,
                 Some(Stage::Ask(_) | Stage::Asking) | None => false,
             };
             if !is_over {
@@ -92,13 +89,18 @@ impl<R: Recorded> Session<'_, R> {
         self.moving = Some(Moving { step, partitions, stage });
     }
 
-    fn ask(&mut self) {
-        if let Some(moving) = &mut self.moving
-            && let Move::Come(list) = &moving.step
-        {
+    /// Asks for the progress of those that come; says whether there was nothing to ask.
+    fn ask(&mut self) -> Result<bool, End> {
+        let Some(moving) = &mut self.moving else { return Ok(false) };
+        if moving.partitions.is_empty() {
+            self.come(&BTreeMap::new())?;
+            return Ok(true);
+        }
+        if let Move::Come(list) = &moving.step {
             moving.stage = Stage::Asking;
             self.clerk.ask(Question::Saved(list.clone()));
         }
+        Ok(false)
     }
 
     /// The progress of those that come is known, or could not be learned.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -92,6 +93,7 @@ impl<'a, R: Recorded> Session<'a, R> {
     /// Does all that can be done now; says for how long there is nothing more to do.
     fn turn(&mut self) -> Result<Duration, End> {
         self.watch_clock()?;
+        fail::fail_point!("kafka-feed-turn");
         self.listen()?;
         for order in self.run.desk.take_orders() {
             self.obey(order)?;
@@ -125,7 +127,13 @@ impl<'a, R: Recorded> Session<'a, R> {
     fn listen(&self) -> Result<(), End> {
         for _ in 0..TELLS {
             match self.consumer.poll(Duration::ZERO) {
-                None | Some(Ok(_)) => {}
+                None => {}
+                // Every partition has a queue of its own, so this lane would have a gap.
+                Some(Ok(message)) => {
+                    let partition = message.partition();
+                    tracing::warn!(partition, offset = message.offset(), "kafka_record_astray");
+                    return Err(End::Failed(Fault::Astray));
+                }
                 Some(Err(error)) => self.hear(error)?,
             }
         }

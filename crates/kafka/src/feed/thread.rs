@@ -32,14 +32,14 @@ impl<R: Recorded> Run<R> {
                 Ok(End::Left) => break,
                 Ok(End::Failed(fault)) | Err(fault) => fault,
             };
-            self.desk.fence_all();
+            self.desk.end_lanes();
             metrics::counter!("ordain_kafka_memberships_failed").increment(1);
             tracing::warn!(fault = %failed, group = self.group, "kafka_membership_failed");
             if matches!(failed, Fault::SameInstance) {
                 self.desk.give_up(failed);
                 break;
             }
-            if !self.pause() {
+            if self.desk.has_left() || !self.pause() {
                 break;
             }
         }
