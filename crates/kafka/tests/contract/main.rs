@@ -1,5 +1,5 @@
-//! Kafka keeps every promise of the logs and feeds, without a waiver, against a real broker, however
-//! the members of a group agree on who has which partition.
+//! Kafka keeps every promise of the logs and feeds, without a waiver, against a real broker, and
+//! however the members of a group agree on who has which partition.
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
 mod home;

@@ -60,6 +60,26 @@ async fn a_lane_with_little_room_gives_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lane_that_is_given_out_again_reads_again_what_is_not_saved() {
+    let settings = settings();
+    let kafka = connected(&settings, 1).await;
+    for number in 0..20 {
+        append(&kafka, numbered("a", number)).await;
+    }
+    let mut feed = kafka.join_requests();
+    for progress in [None, Some(4), Some(9)] {
+        let held = lane(&mut feed).await;
+        assert_eq!(held.progress(), progress);
+        let from = progress.unwrap_or(0);
+        let count = usize::try_from(20 - from).expect("small");
+        let offsets =
+            read(&held, count).await.iter().map(|r| r.position.offset).collect::<Vec<_>>();
+        assert_eq!(offsets, (from..20).collect::<Vec<_>>());
+        held.save(if from == 0 { 4 } else { 9 }).await.expect("saves");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_with_a_name_comes_back_to_its_partitions() {
     let named = |name: &str, settings: &Settings| Settings {
         instance: Some(name.to_owned()),
