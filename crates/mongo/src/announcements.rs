@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use crate::Mongo;
 use crate::fault::Fault;
+use crate::read::{Query, Shows};
 use crate::record;
-use crate::server::{Query, Shows, Writes};
+use crate::server::Writes;
 use crate::setup::ANNOUNCEMENTS;
 
 #[derive(Deserialize)]

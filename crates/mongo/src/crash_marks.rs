@@ -7,8 +7,9 @@ use ordain_ports::{CrashMarks, Error, Position};
 
 use crate::Mongo;
 use crate::fault::Fault;
+use crate::read::{Query, Shows};
 use crate::record::bounded;
-use crate::server::{Query, Server, Shows, Writes};
+use crate::server::{Server, Writes};
 use crate::setup::CRASH_MARKS;
 
 #[async_trait]
@@ -67,13 +68,9 @@ async fn count(
     if let Ok(error) = answer.get_document("writeConcernError") {
         return Err(Fault::unknown(error.get_str("errmsg").unwrap_or("no majority")));
     }
-    let times = answer.get_document("value").and_then(|value| {
-        value.get("times").map_or_else(
-            || Ok(None),
-            |times| Ok(times.as_i64().or_else(|| times.as_i32().map(i64::from))),
-        )
-    });
-    let times = times.ok().flatten().and_then(|times| u32::try_from(times).ok());
+    let times = answer.get_document("value").ok().and_then(|value| value.get("times"));
+    let times = times.and_then(|times| times.as_i64().or_else(|| times.as_i32().map(i64::from)));
+    let times = times.and_then(|times| u32::try_from(times).ok());
     times.ok_or_else(|| Fault::unreadable("a crash mark", "it has no count"))
 }
 

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Mongo;
 use crate::fault::Fault;
+use crate::read::{Query, Shows};
 use crate::record::{self, Wrong, bounded};
-use crate::server::{Query, Shows, Writes};
+use crate::server::Writes;
 use crate::setup::DEAD_LETTERS;
 
 /// A letter as it is written down. Its `_id` orders letters as their ids are ordered.

@@ -12,7 +12,7 @@ const UNFIT: [i32; 5] = [2, 9, 59, 72, 123];
 const OUT_OF_DISK_SPACE: i32 = 14031;
 
 /// What went wrong.
-#[derive(Debug, ThisError)]
+#[derive(Debug, Clone, ThisError)]
 pub(crate) enum Fault {
     /// Nothing was sent.
     #[error("the store was not asked: {why}")]

@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use crate::fault::Fault;
 use crate::load::decode;
+use crate::read::{Query, Shows};
 use crate::record::{self, bounded};
-use crate::server::{Query, Server, Shows};
+use crate::server::Server;
 use crate::setup::COMMITS;
 
 /// So many revisions are looked at in one step of the search.
@@ -54,8 +55,9 @@ async fn reaching(server: &Server, aggregate: &AggregateKey, after: u64) -> Resu
     };
     // All up to `low` are too low; `high` or one below it is not, or there is none.
     let (mut low, mut high) = (0, last.revision);
-    while high - low > PASSED_OVER_MAX {
-        let step = ((high - low) / PROBES).max(1);
+    while high.saturating_sub(low) > PASSED_OVER_MAX {
+        let step = (high - low) / PROBES;
+        let before = (low, high);
         let probes: Vec<Bson> = (1..PROBES).map(|n| bounded(low + n * step).into()).collect();
         let probed = doc! { "a": aggregate.as_str(), "r": { "$in": probes } };
         for place in places(server, probed, None).await? {
@@ -64,6 +66,10 @@ async fn reaching(server: &Server, aggregate: &AggregateKey, after: u64) -> Resu
             } else {
                 high = high.min(place.revision);
             }
+        }
+        // Only where commits are missing. The filter by sequence stays right without the search.
+        if (low, high) == before {
+            break;
         }
     }
     Ok(low + 1)

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bson::doc;
 use bson::raw::{RawArrayBuf, RawDocumentBuf};
-use bson::{Bson, doc};
 use ordain_model::Commit;
 use ordain_ports::{Inserted, Stop};
 
 use crate::fault::Fault;
+use crate::read::{Query, Shows};
 use crate::record;
 use crate::reply::Refusal;
-use crate::server::{DOCUMENT_BYTES_MAX, Query, Server, Shows, Writes, with_ids};
+use crate::server::{DOCUMENT_BYTES_MAX, Server, Writes};
 use crate::setup::COMMITS;
 
 /// What goes into one command.
@@ -130,7 +131,10 @@ async fn stop(server: &Server, commit: &Commit, refusal: &Refusal) -> Stop {
 /// insert has met need not be durable yet, hence this looks at all that there is.
 async fn is_stored(server: &Server, commit: &Commit) -> Result<bool, Fault> {
     let id = record::commit_id(&commit.aggregate, commit.request.as_str());
-    let mut query = Query::new(COMMITS, with_ids(vec![Bson::String(id)]), Shows::Local);
+    // The aggregate tells a router which shard to ask.
+    let filter = doc! { "_id": id, "a": commit.aggregate.as_str() };
+    let mut query = Query::new(COMMITS, filter, Shows::Local);
+    query.index = Some(doc! { "_id": 1 });
     query.projection = Some(doc! { "_id": 1 });
     Ok(!server.find("insert", query).await?.is_empty())
 }

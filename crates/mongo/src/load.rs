@@ -10,8 +10,9 @@ use ordain_ports::Load;
 use serde::Deserialize;
 
 use crate::fault::Fault;
+use crate::read::{Query, Shows, with_ids};
 use crate::record::{self, bounded};
-use crate::server::{Query, Server, Shows, with_ids};
+use crate::server::Server;
 use crate::setup::{AGGREGATES, COMMITS};
 
 /// So many aggregates are asked for in one query; larger ones take the server long to plan.
@@ -82,7 +83,8 @@ async fn tails(
         let lowest = from.entry(wanted.aggregate.as_str()).or_insert(after);
         *lowest = after.min(*lowest);
     }
-    let query = Query::new(COMMITS, behind_each(&from), Shows::Everything);
+    let mut query = Query::new(COMMITS, behind_each(&from), Shows::Durable);
+    query.index = Some(doc! { "a": 1, "r": 1 });
     let mut tails: HashMap<String, Vec<Arc<Commit>>> = HashMap::new();
     for document in server.find("load", query).await? {
         let commit = decode(&document)?;

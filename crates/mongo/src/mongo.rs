@@ -50,16 +50,6 @@ impl Mongo {
         Ok(())
     }
 
-    /// Removes the database with all that is in it, for good.
-    ///
-    /// # Errors
-    /// The servers do not answer or refuse.
-    pub async fn remove(&self) -> Result<(), Error> {
-        let command = rawdoc! { "dropDatabase": 1, "writeConcern": self.server.durably() };
-        self.server.command("remove", command).await?;
-        Ok(())
-    }
-
     /// The commit store.
     #[must_use]
     pub fn commits(&self) -> Arc<dyn Commits> {

@@ -5,16 +5,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bson::raw::{RawArrayBuf, RawDocumentBuf};
-use bson::{Document, doc, rawdoc};
+use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
+use bson::{Document, rawdoc};
 use metrics::{counter, histogram};
 use mongodb::Database;
-use mongodb::options::ReadConcern;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
 use crate::Settings;
 use crate::fault::Fault;
+use crate::fence::Fence;
 use crate::reply::Reply;
 
 /// A document may be so large; the server's commands may be as large and 16 KiB more.
@@ -26,47 +26,10 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     /// Known once the unique index was seen without which commits must not be inserted.
     pub(crate) guarded: OnceCell<()>,
+    pub(crate) fence: Fence,
     /// As many as there are connections, so that what the driver is given is sent at once. Who
     /// waits for one can still give up and be certain that nothing was sent.
     connections: Arc<Semaphore>,
-}
-
-/// How much a read has to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shows {
-    /// What the server has, a majority or not: only for what a write was just refused by.
-    Local,
-    /// What a majority has.
-    Durable,
-    /// All that was reported before the read began. Costs a write.
-    Everything,
-}
-
-impl From<Shows> for ReadConcern {
-    fn from(shows: Shows) -> Self {
-        match shows {
-            Shows::Local => Self::local(),
-            Shows::Durable => Self::majority(),
-            Shows::Everything => Self::linearizable(),
-        }
-    }
-}
-
-/// What to read.
-#[derive(Debug)]
-pub(crate) struct Query {
-    pub(crate) collection: &'static str,
-    pub(crate) filter: Document,
-    pub(crate) sort: Option<Document>,
-    pub(crate) projection: Option<Document>,
-    pub(crate) limit: Option<usize>,
-    pub(crate) shows: Shows,
-}
-
-impl Query {
-    pub(crate) fn new(collection: &'static str, filter: Document, shows: Shows) -> Self {
-        Self { collection, filter, sort: None, projection: None, limit: None, shows }
-    }
 }
 
 /// What the writes of a command are.
@@ -90,6 +53,7 @@ impl Server {
             database,
             settings,
             guarded: OnceCell::new(),
+            fence: Fence::default(),
             connections: Arc::new(Semaphore::new(connections)),
         }
     }
@@ -148,25 +112,29 @@ impl Server {
     pub(crate) async fn send(
         &self,
         operation: &'static str,
-        (writes, collection): (Writes, &str),
+        into: (Writes, &str),
         documents: RawArrayBuf,
     ) -> Result<Reply, Fault> {
-        let ordered = writes == Writes::InsertInOrder;
-        let mut command = match writes {
-            Writes::InsertInOrder | Writes::Insert => rawdoc! { "insert": collection },
-            Writes::Update => rawdoc! { "update": collection },
-            Writes::Delete => rawdoc! { "delete": collection },
-        };
-        match writes {
+        Reply::read(self.command(operation, self.writing(into, documents)).await?)
+    }
+
+    /// A command that writes.
+    pub(crate) fn writing(
+        &self,
+        (writes, collection): (Writes, &str),
+        documents: RawArrayBuf,
+    ) -> RawDocumentBuf {
+        let (mut command, field) = match writes {
             Writes::InsertInOrder | Writes::Insert => {
-                command.append(bson::raw::cstr!("documents"), documents);
+                (rawdoc! { "insert": collection }, cstr!("documents"))
             }
-            Writes::Update => command.append(bson::raw::cstr!("updates"), documents),
-            Writes::Delete => command.append(bson::raw::cstr!("deletes"), documents),
-        }
-        command.append(bson::raw::cstr!("ordered"), ordered);
-        command.append(bson::raw::cstr!("writeConcern"), self.durably());
-        Reply::read(self.command(operation, command).await?)
+            Writes::Update => (rawdoc! { "update": collection }, cstr!("updates")),
+            Writes::Delete => (rawdoc! { "delete": collection }, cstr!("deletes")),
+        };
+        command.append(field, documents);
+        command.append(cstr!("ordered"), writes == Writes::InsertInOrder);
+        command.append(cstr!("writeConcern"), self.durably());
+        command
     }
 
     /// Every write is acknowledged by a majority that has it in its journals.
@@ -174,41 +142,6 @@ impl Server {
         let most = i64::try_from(self.settings.acknowledge_ms_max).unwrap_or(i64::MAX);
         rawdoc! { "w": "majority", "j": true, "wtimeout": most }
     }
-
-    /// Reads documents.
-    pub(crate) async fn find(
-        &self,
-        operation: &'static str,
-        query: Query,
-    ) -> Result<Vec<RawDocumentBuf>, Fault> {
-        let collection = self.database.collection::<RawDocumentBuf>(query.collection);
-        let most = Duration::from_millis(self.settings.operation_ms_max);
-        self.run(operation, async move {
-            let mut find = collection.find(query.filter);
-            find = find.read_concern(query.shows.into()).max_time(most);
-            if let Some(sort) = query.sort {
-                find = find.sort(sort);
-            }
-            if let Some(projection) = query.projection {
-                find = find.projection(projection);
-            }
-            if let Some(limit) = query.limit {
-                find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX));
-            }
-            let mut cursor = find.await?;
-            let mut found = Vec::new();
-            while cursor.advance().await? {
-                found.push(cursor.current().to_owned());
-            }
-            Ok(found)
-        })
-        .await
-    }
-}
-
-/// A filter on documents by their `_id`.
-pub(crate) fn with_ids(ids: Vec<bson::Bson>) -> Document {
-    doc! { "_id": { "$in": ids } }
 }
 
 /// What became of one write of many that do not depend on one another.

@@ -22,13 +22,21 @@ pub(crate) const CRASH_MARKS: &str = "crashmarks";
 /// The commands ever announced, under (type, command, schema).
 pub(crate) const ANNOUNCEMENTS: &str = "announcements";
 
+/// Counters that are written to so that something is.
+pub(crate) const FENCES: &str = "fences";
+
+const COLLECTIONS: [&str; 8] =
+    [COMMITS, AGGREGATES, ROWS, MARKS, DEAD_LETTERS, CRASH_MARKS, ANNOUNCEMENTS, FENCES];
+
 const NAMESPACE_EXISTS: i32 = 48;
+/// There is another index in the place of ours, or commits that contradict it.
+const CONTRADICTIONS: [i32; 4] = [67, 85, 86, 11000];
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
 /// Sets up what is missing.
 pub(crate) async fn ensure(server: &Server) -> Result<(), Fault> {
     check_promises(server).await?;
-    for collection in [COMMITS, AGGREGATES, ROWS, MARKS, DEAD_LETTERS, CRASH_MARKS, ANNOUNCEMENTS] {
+    for collection in COLLECTIONS {
         create(server, collection).await?;
     }
     // With it one revision of an aggregate is stored once; it also gives tails in order.
@@ -38,7 +46,12 @@ pub(crate) async fn ensure(server: &Server) -> Result<(), Fault> {
         "indexes": [index],
         "writeConcern": server.durably(),
     };
-    acknowledged(&server.command("ensure", command).await?)
+    match server.command("ensure", command).await {
+        Err(Fault::Unknown { code: Some(code), why, .. }) if CONTRADICTIONS.contains(&code) => {
+            Err(Fault::unfit(why))
+        }
+        indexed => acknowledged(&indexed?),
+    }
 }
 
 async fn create(server: &Server, collection: &str) -> Result<(), Fault> {
@@ -56,15 +69,17 @@ fn acknowledged(answer: &Document) -> Result<(), Fault> {
     }
 }
 
-/// A server on its own acknowledges what it may lose, and cannot say whether it knows the latest.
 async fn check_promises(server: &Server) -> Result<(), Fault> {
     let hello = server.command("ensure", rawdoc! { "hello": 1 }).await?;
-    let is_member = hello.contains_key("setName");
-    let is_router = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
-    if is_member || is_router {
+    if keeps_promises(&hello) {
         return Ok(());
     }
     Err(Fault::unfit("the server is neither a member of a replica set nor a router"))
+}
+
+/// A server on its own acknowledges what it may lose.
+fn keeps_promises(hello: &Document) -> bool {
+    hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid")
 }
 
 impl Server {
@@ -92,4 +107,18 @@ async fn check_index(server: &Server) -> Result<(), Fault> {
         return Ok(());
     }
     Err(missing())
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::keeps_promises;
+
+    #[test]
+    fn a_server_on_its_own_does_not_keep_the_promises() {
+        assert!(keeps_promises(&doc! { "setName": "rs0", "isWritablePrimary": true }));
+        assert!(keeps_promises(&doc! { "msg": "isdbgrid" }));
+        assert!(!keeps_promises(&doc! { "isWritablePrimary": true }));
+    }
 }

@@ -15,8 +15,9 @@ use serde::Deserialize;
 
 use crate::Mongo;
 use crate::fault::Fault;
+use crate::read::{Query, Shows, with_ids};
 use crate::record::{self, Wrong, bounded};
-use crate::server::{Done, Query, Server, Shows, Writes, with_ids};
+use crate::server::{Done, Server, Writes};
 use crate::setup::{MARKS, ROWS};
 
 #[derive(Deserialize)]

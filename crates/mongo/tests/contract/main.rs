@@ -1,7 +1,14 @@
-//! The stores in MongoDB keep every promise of their ports, on a real server.
+//! The stores in MongoDB keep every promise of their ports, on a real server; and what the suites
+//! cannot ask for: limits, cut connections, passwords, databases that are not set up.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
+mod database;
+mod inserting;
+mod proxy;
+mod reading;
+mod setting_up;
 mod stores;
+mod tls;
 
 use stores::Stored;
 

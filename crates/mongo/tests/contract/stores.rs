@@ -1,54 +1,21 @@
 //! The stores as a world for the contract suites: a database of its own for each test.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ordain_mongo::{Mongo, Settings};
+use ordain_mongo::Mongo;
 use ordain_ports::contract::{Announcing, Letters, Marks, Patience, Setup, Stores, Views, World};
 use ordain_ports::{
     Announcements, Commits, CrashMarks, DeadLetters, Outcomes, Snapshots, ViewStore,
 };
 
-/// A database that is removed with it.
+use crate::database::Database;
+
+/// A database that is removed with it, and a client of it.
 pub(crate) struct Stored {
-    pub(crate) mongo: Mongo,
+    mongo: Mongo,
     database: Database,
-}
-
-/// The settings of a database of its own.
-pub(crate) struct Database(pub(crate) Settings);
-
-impl Database {
-    fn new() -> Self {
-        Self(Settings {
-            url: ordain_testkit::services().mongodb,
-            prefix: format!("test-{}", uuid::Uuid::new_v4()),
-            // The machine does other things, too.
-            send_ms_max: 10_000,
-            acknowledge_ms_max: 20_000,
-            operation_ms_max: 30_000,
-            ..Settings::default()
-        })
-    }
-}
-
-impl Drop for Database {
-    /// The test's runtime may be ending, so this has one of its own.
-    fn drop(&mut self) {
-        let settings = self.0.clone();
-        let removing = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(async {
-                let mongo = Mongo::connect(&settings).await.expect("connects");
-                mongo.remove().await
-            })
-        });
-        if let Ok(Err(error)) = removing.join() {
-            panic!("the database was not removed: {error}");
-        }
-    }
 }
 
 #[async_trait]
@@ -61,8 +28,7 @@ impl World for Stored {
 
     async fn fresh(_setup: Setup) -> Self {
         let database = Database::new();
-        let mongo = Mongo::connect(&database.0).await.expect("connects");
-        mongo.ensure().await.expect("sets up");
+        let mongo = database.ready().await;
         Self { mongo, database }
     }
 
@@ -70,7 +36,7 @@ impl World for Stored {
     async fn restart(self, _setup: Setup) -> Self {
         let Self { mongo, database } = self;
         drop(mongo);
-        let mongo = Mongo::connect(&database.0).await.expect("connects");
+        let mongo = database.connect().await;
         Self { mongo, database }
     }
 }
