@@ -170,3 +170,47 @@ impl<L: Listener> Replaceable<L> {
 pub(crate) fn is_full(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    impl Listener for mpsc::Sender<Told> {
+        fn tell(self, told: Told) {
+            self.send(told).unwrap();
+        }
+    }
+
+    fn record() -> Outgoing<'static> {
+        Outgoing {
+            topic: "t",
+            partition: Some(0),
+            key: "k",
+            value: b"{}",
+            headers: OwnedHeaders::new(),
+        }
+    }
+
+    #[test]
+    fn a_discarded_producer_gives_up_what_it_has_and_takes_nothing_more() {
+        let mut config = ClientConfig::new();
+        // Nobody answers there, so nothing is ever sent.
+        config.set("bootstrap.servers", "127.0.0.1:9");
+        let producers = Replaceable::new(config).unwrap();
+        let (sender, told) = mpsc::channel();
+        let old = producers.current();
+        assert!(old.send(record(), sender.clone()).is_ok());
+        producers.discard(&old).unwrap();
+        let given_up = told.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert!(given_up.is_err(), "what was discarded was sent: {given_up:?}");
+        assert!(old.send(record(), sender.clone()).is_err(), "sent behind what was given up");
+        let new = producers.current();
+        assert!(!Arc::ptr_eq(&old, &new));
+        producers.discard(&old).unwrap();
+        assert!(Arc::ptr_eq(&new, &producers.current()), "discarded twice for one failure");
+        assert!(producers.send(record, sender).is_ok());
+    }
+}
