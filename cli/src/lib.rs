@@ -31,6 +31,10 @@ use arguments::{Arguments, ClientCommand, Command};
 use exit::Exit;
 use failure::Failure;
 
+/// Commands are many and small; what one thread allocates for them, another often frees.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Does what the command line says.
 #[must_use]
 pub fn main() -> ExitCode {

@@ -1,8 +1,9 @@
 //! Reads everything back and compares it with what was answered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use ordain_tests::{Client, Server};
+use ordain_tests::{Client, Server, read_final_events};
 use serde_json::Value;
 
 use crate::load::{Answered, Asked, History};
@@ -13,11 +14,7 @@ pub(crate) async fn check(server: &Server, history: &History) {
     let answers = history.answers();
     assert!(answers.len() > 100, "there was load: {}", answers.len());
     repeat_a_tenth(&client, &answers).await;
-    let mut by_aggregate: BTreeMap<&str, Vec<(&Asked, &Answered)>> = BTreeMap::new();
-    for (asked, answer) in &answers {
-        by_aggregate.entry(asked.aggregate()).or_default().push((asked, answer));
-    }
-    for (aggregate, answers) in by_aggregate {
+    for (aggregate, answers) in by_aggregate(&answers) {
         one_line_of_revisions(aggregate, &answers);
         let events = read_events(&client, aggregate).await;
         events_are_those_answered(aggregate, &answers, &events);
@@ -34,6 +31,38 @@ pub(crate) async fn check(server: &Server, history: &History) {
             one_cleaner_at_most(aggregate, &events);
         }
     }
+}
+
+/// The log of events of a directory that nobody serves any more: it holds every event that was
+/// answered and no other, each aggregate's in order.
+pub(crate) async fn check_final_events(directory: &Path, history: &History) {
+    let answers = history.answers();
+    let by_aggregate = by_aggregate(&answers);
+    let count = |answers: &[(&Asked, &Answered)]| -> usize {
+        answers
+            .iter()
+            .filter_map(|(_, answer)| answer.outcome["events"].as_array())
+            .map(Vec::len)
+            .sum()
+    };
+    let counts = by_aggregate.iter().map(|(name, answers)| ((*name).to_owned(), count(answers)));
+    let least: BTreeMap<String, usize> = counts.filter(|(_, count)| *count > 0).collect();
+    assert!(least.len() > 20, "there was load: {} aggregates", least.len());
+    let events = read_final_events(directory, &least).await;
+    assert!(events.keys().eq(least.keys()), "events of those aggregates and no others");
+    for (aggregate, events) in &events {
+        events_are_those_answered(aggregate, &by_aggregate[aggregate.as_str()], events);
+    }
+}
+
+type ByAggregate<'a> = BTreeMap<&'a str, Vec<(&'a Asked, &'a Answered)>>;
+
+fn by_aggregate(answers: &BTreeMap<Asked, Answered>) -> ByAggregate<'_> {
+    let mut by_aggregate = ByAggregate::new();
+    for (asked, answer) in answers {
+        by_aggregate.entry(asked.aggregate()).or_default().push((asked, answer));
+    }
+    by_aggregate
 }
 
 /// A tenth of all ids, beyond every cache: the same answer.

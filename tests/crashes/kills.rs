@@ -2,7 +2,7 @@
 
 use ordain_tests::{Server, ServerOptions};
 
-use crate::check::check;
+use crate::check::{check, check_final_events};
 use crate::load::Load;
 
 /// Random kills in one run.
@@ -40,6 +40,7 @@ async fn ten_kills_at_random_lose_and_repeat_nothing() {
     let server = Server::start(directory.path(), &ServerOptions::default()).await;
     check(&server, &history).await;
     server.terminate().await;
+    check_final_events(directory.path(), &history).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,4 +65,5 @@ async fn a_kill_at_every_crash_point_loses_and_repeats_nothing() {
     let server = Server::start(directory.path(), &ServerOptions::default()).await;
     check(&server, &history).await;
     server.terminate().await;
+    check_final_events(directory.path(), &history).await;
 }

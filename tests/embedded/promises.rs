@@ -10,30 +10,6 @@ fn partitions(count: u32) -> ServerOptions {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_partitions_same_promises() {
-    let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(directory.path(), &partitions(2)).await;
-    let mut answers = Vec::new();
-    for number in 0..40 {
-        let path = format!("/v1/account/a{number}/open");
-        answers.push((path.clone(), server.client().send(&path, "open", "{}").await.unwrap()));
-    }
-    server.kill().await;
-    let server = Server::start(directory.path(), &partitions(16)).await;
-    let client = server.client();
-    for (path, answer) in answers {
-        let again = client.send(&path, "open", "{}").await.unwrap();
-        assert_eq!((again.status, &again.body), (201, &answer.body));
-        let deposit = path.replace("/open", "/deposit");
-        let more = client.send(&deposit, "more", r#"{"amount":1}"#).await.unwrap();
-        assert_eq!((more.at("/revision"), more.at("/sequence")), (2.into(), 2.into()));
-    }
-    server.terminate().await;
-    let fewer = Server::try_start(directory.path(), &partitions(4)).await.unwrap_err();
-    assert!(fewer.contains("16"), "fewer partitions are refused, in words: {fewer}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn never_late() {
     let directory = tempfile::tempdir().unwrap();
     let options = ServerOptions { failpoints: "C4=1*sleep(1000)".to_owned(), ..partitions(1) };

@@ -3,11 +3,15 @@
 
 mod binary;
 mod client;
+mod final_events;
+mod raw;
 mod server;
 pub mod workload;
 
 pub use binary::{broken_binary, target_directory};
 pub use client::{Client, Told};
+pub use final_events::{FinalEvents, read_final_events};
+pub use raw::{RawAnswer, RawConnection};
 pub use server::{Server, ServerOptions};
 
 use std::future::Future;

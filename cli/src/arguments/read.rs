@@ -174,6 +174,9 @@ pub(crate) enum DeadLetterCommand {
         letter: String,
     },
     /// Send a dead letter's command again, under a new request id linked to it
+    ///
+    /// It is sent without the deadline and the If-Match of the first sending: to be done now, on
+    /// the aggregate as it is.
     Retry {
         /// The letter: topic:partition:offset
         letter: String,

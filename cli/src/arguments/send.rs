@@ -80,7 +80,7 @@ pub(crate) struct SendArguments {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub(crate) timeout: Duration,
 
-    /// Do not execute after this time (RFC 3339); then the outcome is EXPIRED
+    /// Do not execute after this time (RFC 3339, on the server's clock); the outcome is EXPIRED
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "file")]
     pub(crate) deadline: Option<String>,
 

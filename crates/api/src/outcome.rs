@@ -8,6 +8,7 @@ use fail::fail_point;
 use ordain_model::{AggregateKey, Commit, RequestId};
 use ordain_ports::{CommandLog, Error, Outcomes};
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::SubmitLimits;
 
@@ -39,6 +40,8 @@ pub(crate) struct Questions<'a> {
     pub(crate) outcomes: &'a dyn Outcomes,
     /// How often to look.
     pub(crate) limits: &'a SubmitLimits,
+    /// Ends every wait.
+    pub(crate) over: &'a CancellationToken,
 }
 
 impl Questions<'_> {
@@ -69,11 +72,14 @@ impl Questions<'_> {
                 return Ok(Found::Unknown);
             }
             let left = wait.saturating_sub(begun.elapsed());
-            if left.is_zero() {
+            if left.is_zero() || self.over.is_cancelled() {
                 let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
                 return Ok(Found::Pending(Behind { records: missing(&ends, &progress), ms }));
             }
-            sleep(pause.min(left)).await;
+            tokio::select! {
+                () = sleep(pause.min(left)) => {}
+                () = self.over.cancelled() => {}
+            }
             pause = (pause * 2).min(Duration::from_millis(self.limits.outcome_poll_ms_max.max(1)));
         }
     }

@@ -210,6 +210,12 @@ impl Problem {
         Self::new(ProblemKind::NotAccepted, "NOT_ACCEPTED").because(why)
     }
 
+    /// 503: the process went down before the command had wholly arrived.
+    #[must_use]
+    pub fn going_down() -> Self {
+        Self::not_accepted("this process is going down").retry_after_s(1)
+    }
+
     /// 503: not sent, because what became of the command before it is not known.
     #[must_use]
     pub fn predecessor_unknown() -> Self {

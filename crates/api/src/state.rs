@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ordain_model::Registry;
 use ordain_ports::{Clock, CommandLog, Commits, DeadLetters, Error, Outcomes, Replies, ViewStore};
+use tokio_util::sync::CancellationToken;
 
 use crate::routes::health::Probes;
 use crate::routes::{known_types, openapi};
-use crate::{Settings, SubmitPorts, Submitter};
+use crate::{Problem, Settings, SubmitPorts, Submitter};
 
 /// The ports that the API works with.
 #[derive(Clone)]
@@ -93,6 +94,9 @@ pub struct Api {
     pub(crate) description: Bytes,
     /// Asks the dependencies whether they are there.
     pub(crate) probes: Probes,
+    /// Cancelled when the process begins to go down: whoever only asks or still sends does not
+    /// keep it.
+    pub(crate) going_down: CancellationToken,
 }
 
 impl fmt::Debug for Api {
@@ -121,6 +125,7 @@ impl Api {
             types: known_types::document(&parts.registry).into(),
             description: openapi::document(&parts.registry, &parts.version).into(),
             probes: Probes::default(),
+            going_down: CancellationToken::new(),
             parts,
         }))
     }
@@ -130,6 +135,21 @@ impl Api {
         &self.parts.settings
     }
 
+    /// Reads what a client is still sending, unless the process goes down meanwhile.
+    ///
+    /// # Errors
+    /// 503, and those of `reading`.
+    pub(crate) async fn unless_going_down<T>(
+        &self,
+        reading: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        tokio::select! {
+            biased;
+            read = reading => read,
+            () = self.going_down.cancelled() => Err(Problem::going_down()),
+        }
+    }
+
     /// The view of that name.
     pub(crate) fn view(&self, name: &str) -> Option<&ViewInfo> {
         self.parts.views.iter().find(|view| view.name == name)
@@ -137,9 +157,12 @@ impl Api {
 
     /// Takes no command any more, and waits until those on their way are answered; says whether
     /// that was reached within the limit. Who would wait longer than three quarters of it is told
-    /// then that the outcome is unknown, which is better than a broken connection.
+    /// then that the outcome is unknown, which is better than a broken connection. Whoever waits
+    /// for a look-up or a view is told at once how far it has come, and a body that has not wholly
+    /// arrived is certainly not accepted.
     pub async fn drain(&self, limit: Duration) -> bool {
         self.parts.readiness.set("drain", Err("going down".to_owned()));
+        self.going_down.cancel();
         let patience = limit * 3 / 4;
         if self.submitter.drain(patience).await {
             return true;

@@ -28,7 +28,6 @@ use ordain_model::{
 use ordain_ports::{
     Clock, CommandLog, Delivered, Error, NotAccepted, Outcomes, Replies, ReplySink,
 };
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
@@ -70,7 +69,6 @@ pub struct Submitter {
     draining: AtomicBool,
     measures: Measures,
     look_up: AbortHandle,
-    runtime: Handle,
 }
 
 /// A command as a caller submits it.
@@ -161,7 +159,6 @@ impl Submitter {
             draining: AtomicBool::new(false),
             measures: Measures::new(),
             look_up: tokio::spawn(look_up.run()).abort_handle(),
-            runtime: Handle::current(),
             ports,
             limits,
             waiting,
@@ -241,12 +238,20 @@ impl Submitter {
     ) -> Result<Waiter, Answered> {
         let reply_to = ReplyAddress { channel: Arc::clone(&self.channel), nonce: flight.nonce };
         let command: Command = checked.into_command(request, reply_to, self.ports.clock.now());
-        let waiter = self.waiter(flight);
+        let waiter = self.waiter(flight).producing();
         fail_point!("C0");
         match self.ports.log.append(command) {
             Ok(delivery) => {
                 fail_point!("C1");
-                Ok(waiter.carrying(delivery))
+                let waiting = Arc::clone(&self.waiting);
+                // A flight that is settled and left is gone, and nobody wants to know.
+                let flight = Arc::downgrade(waiter.flight());
+                delivery.then(move |delivered| {
+                    if let Some(flight) = flight.upgrade() {
+                        waiting.delivered(&flight, delivered);
+                    }
+                });
+                Ok(waiter)
             }
             Err(why) => {
                 self.waiting.delivered(waiter.flight(), Delivered::Not(why.clone()));
@@ -256,10 +261,10 @@ impl Submitter {
     }
 
     fn waiter(&self, flight: Arc<Flight>) -> Waiter {
-        Waiter::new(flight, Arc::clone(&self.waiting), self.runtime.clone())
+        Waiter::new(flight, Arc::clone(&self.waiting))
     }
 
-    async fn answer(&self, mut waiter: Waiter, begun: Instant, wait: Wait) -> Answered {
+    async fn answer(&self, waiter: Waiter, begun: Instant, wait: Wait) -> Answered {
         let last = Duration::from_millis(self.limits.last_look_up_ms_max);
         match waiter.wait(begun, wait, last).await {
             Some(Seen::Settled(Settled::Outcome(commit))) => {

@@ -5,15 +5,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use fjall::{OwnedWriteBatch, PersistMode, UserKey, UserValue};
+use foldhash::fast::RandomState;
 use ordain_model::{AggregateKey, Command};
 use ordain_ports::{Position, Published};
+use quick_cache::Equivalent;
 use quick_cache::unsync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::fault::Fault;
 use crate::key;
 use crate::log::{Entry, Log};
-use crate::record::Recorded;
+use crate::record::{self, Recorded};
 use crate::tables::{Result, Table, Tables};
 
 /// Something to be written that is no command.
@@ -73,13 +75,25 @@ pub(crate) struct Batch {
     writes: OwnedWriteBatch,
     bytes: usize,
     /// What the jobs before in this batch wrote, where a later one may ask for it.
-    staged: [HashMap<UserKey, Option<UserValue>>; Table::ALL.len()],
+    staged: [HashMap<UserKey, Option<UserValue>, RandomState>; Table::ALL.len()],
     requests: Appended<Command>,
     events: Appended<Published>,
     /// The last revision of aggregates, as of the end of this batch.
     heads: Cache<AggregateKey, u64>,
+    /// The numbers of values that are written on a condition, as of the end of this batch.
+    numbers: Cache<(Table, UserKey), u64>,
     /// What else to show once the batch is durable.
     shown: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+/// A key of a table, as numbers are asked for.
+#[derive(Hash)]
+struct NumberKey<'a>(Table, &'a [u8]);
+
+impl Equivalent<(Table, UserKey)> for NumberKey<'_> {
+    fn equivalent(&self, (table, key): &(Table, UserKey)) -> bool {
+        self.0 == *table && self.1 == key.as_ref()
+    }
 }
 
 /// What this batch appends to a log.
@@ -127,6 +141,7 @@ impl Batch {
             requests: Appended::new(requests),
             events: Appended::new(events),
             heads: Cache::new(heads_max),
+            numbers: Cache::new(heads_max),
             shown: Vec::new(),
         }
     }
@@ -137,6 +152,26 @@ impl Batch {
             Some(staged) => Ok(staged.clone()),
             None => self.tables.get(table, key),
         }
+    }
+
+    /// The number that the value under a key begins with, once this batch is durable.
+    pub(crate) fn number(&self, table: Table, key: &[u8]) -> Result<Option<u64>> {
+        match self.numbers.get(&NumberKey(table, key)) {
+            Some(number) => Ok(Some(*number)),
+            None => Ok(self.get(table, key)?.and_then(|value| record::number(&value).ok())),
+        }
+    }
+
+    /// Writes a value that begins with this number, which a later job will ask for.
+    pub(crate) fn put_numbered(
+        &mut self,
+        table: Table,
+        (key, number): (Vec<u8>, u64),
+        value: impl Into<UserValue>,
+    ) {
+        // Staged, too, for the numbers may forget it before the batch is durable.
+        self.numbers.insert((table, UserKey::from(key.as_slice())), number);
+        self.put(table, key, value);
     }
 
     /// Whether anything stands under a key once this batch is durable.

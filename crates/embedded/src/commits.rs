@@ -242,9 +242,8 @@ fn put_newer(
     (key, number): (Vec<u8>, u64),
     value: Vec<u8>,
 ) -> tables::Result<()> {
-    let there = batch.get(table, &key)?.and_then(|there| record::number(&there).ok());
-    if there.is_none_or(|there| there < number) {
-        batch.put(table, key, value);
+    if batch.number(table, &key)?.is_none_or(|there| there < number) {
+        batch.put_numbered(table, (key, number), value);
     }
     Ok(())
 }

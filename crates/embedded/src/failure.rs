@@ -1,6 +1,7 @@
 //! A write or sync that failed: nothing is known of what is on the disk, so the process must stop.
 
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -17,6 +18,20 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Runs this; a panic of it is a failure like any other, and said in words.
+pub(crate) fn contained<E: fmt::Display>(
+    run: impl FnOnce() -> Result<(), E>,
+) -> Result<(), String> {
+    match panic::catch_unwind(AssertUnwindSafe(run)) {
+        Ok(ended) => ended.map_err(|error| error.to_string()),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(format!("a panic: {}", text.unwrap_or_default()))
+        }
+    }
+}
 
 /// Remembers the first failure and tells who waits for one.
 #[derive(Debug)]

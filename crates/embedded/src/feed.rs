@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::group::{Grant, Group, Standing};
 use crate::home::Inner;
 use crate::log::{Found, Log, Share};
-use crate::record::{self, Recorded};
+use crate::record::Recorded;
 use crate::tables::Table;
 
 /// A member of a group.
@@ -144,10 +144,8 @@ impl<R: Recorded> Lane<R> for Reader<R> {
                 return Ok(Err(Fault::Fenced));
             }
             let key = group.key(partition);
-            let before = batch.get(Table::Notes, &key)?;
-            let before = before.and_then(|before| record::number(&before).ok());
-            if before.is_none_or(|before| before < progress) {
-                batch.put(Table::Notes, key, progress.to_be_bytes());
+            if batch.number(Table::Notes, &key)?.is_none_or(|before| before < progress) {
+                batch.put_numbered(Table::Notes, (key, progress), progress.to_be_bytes());
             }
             batch.show_then(move || group.show_progress(partition, progress));
             Ok(Ok(()))

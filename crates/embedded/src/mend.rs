@@ -6,6 +6,10 @@
 //! only, would be shown now and be gone after a power cut. So: what is torn at the end of the
 //! newest journal is cut off, and its last whole batch is written once more and synced.
 //!
+//! One batch is written at a time, the next only when it is synced. So a later batch that is whole
+//! behind a torn place proves that what is torn was synced once: no power cut does that, only a
+//! disk that loses data. Nothing may be cut off then, and nothing is.
+//!
 //! The format is that of fjall 3 (`src/journal/entry.rs`): a batch is a start (tag 1, count as
 //! u32, sequence number as u64), items, and an end (tag 3, XXH3 of the items as u64, magic); all
 //! little endian.
@@ -26,7 +30,12 @@ const MAGIC: [u8; 4] = [b'F', b'J', b'L', 3];
 /// Why a journal cannot be mended.
 #[derive(Debug, Error)]
 pub(crate) enum Unmendable {
-    #[error("the journal {} is damaged at byte {at}, before its end", path.display())]
+    #[error(
+        "the journal {} is damaged at byte {at}, and whole batches follow: the disk has lost what \
+         was synced. Nothing was changed. Restore the directory from a backup; or, in a copy of \
+         it, cut the file off at that byte to go on without all that follows",
+        path.display()
+    )]
     Damaged { path: PathBuf, at: u64 },
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -98,28 +107,85 @@ fn mend_file(path: &Path) -> Result<bool, Unmendable> {
 
 /// The last whole batch of a journal, and where all that is whole ends.
 fn scan(path: &Path) -> Result<(Option<Span>, u64), Unmendable> {
-    let mut reader = BufReader::with_capacity(1 << 18, File::open(path)?);
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut reader = BufReader::with_capacity(1 << 18, file);
     let mut last: Option<Span> = None;
     loop {
         let from = last.map_or(0, Span::to);
-        match batch(&mut reader)? {
+        match batch(&mut reader, length - from)? {
             Found::Whole(bytes) => last = Some(Span { from, bytes }),
-            Found::Torn => return Ok((last, from)),
-            // One batch is written at a time, the next only when it is synced. So a batch behind
-            // this one proves that it was whole once.
-            Found::Wrong(_) => match batch(&mut reader)? {
-                Found::Torn => return Ok((last, from)),
-                Found::Whole(_) | Found::Wrong(_) => {
-                    return Err(Unmendable::Damaged { path: path.to_owned(), at: from });
-                }
-            },
+            Found::Torn | Found::Wrong(_) if goes_on(path, last, from)? => {
+                return Err(Unmendable::Damaged { path: path.to_owned(), at: from });
+            }
+            Found::Torn | Found::Wrong(_) => return Ok((last, from)),
         }
     }
 }
 
-/// Reads a batch.
-fn batch(reader: &mut impl Read) -> io::Result<Found> {
-    match whole_batch(&mut Counted { reader, bytes: 0 }) {
+/// Whether a whole batch that is later than `last` stands anywhere behind the torn one at `from`.
+fn goes_on(path: &Path, last: Option<Span>, from: u64) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let before = match last {
+        Some(last) => {
+            file.seek(SeekFrom::Start(last.from))?;
+            let mut head = [0; HEAD_BYTES];
+            file.read_exact(&mut head)?;
+            sequence_number(&head)
+        }
+        None => None,
+    };
+    file.seek(SeekFrom::Start(from))?;
+    let rest = without_room(&mut file)?;
+    let mut at = 1;
+    while let Some(mut behind) = rest.get(at..).filter(|behind| !behind.is_empty()) {
+        let Some(start) = behind.iter().position(|byte| *byte == START) else { break };
+        at += start + 1;
+        behind = behind.get(start..).unwrap_or_default();
+        let left = behind.len() as u64;
+        let is_later = sequence_number(behind).is_some_and(|number| Some(number) > before);
+        if is_later && matches!(batch(&mut behind, left)?, Found::Whole(_)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The rest of a journal without the room at its end that was made in advance: that is zeros, and
+/// many of them.
+fn without_room(file: &mut File) -> io::Result<Vec<u8>> {
+    const PIECE_BYTES: usize = 1 << 12;
+    const ZEROS: [u8; PIECE_BYTES] = [0; PIECE_BYTES];
+    let mut reader = BufReader::with_capacity(1 << 18, file);
+    let (mut rest, mut room) = (Vec::new(), 0);
+    loop {
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        let bytes = reader.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
+        if bytes == 0 {
+            return Ok(rest);
+        }
+        if ZEROS.starts_with(&piece) {
+            room += bytes;
+        } else {
+            rest.resize(rest.len() + room, 0);
+            rest.append(&mut piece);
+            room = 0;
+        }
+    }
+}
+
+/// Tag, count and sequence number.
+const HEAD_BYTES: usize = 13;
+
+/// The sequence number of the batch that begins here.
+fn sequence_number(batch: &[u8]) -> Option<u64> {
+    let number = batch.get(HEAD_BYTES - 8..HEAD_BYTES)?;
+    number.try_into().ok().map(u64::from_le_bytes)
+}
+
+/// Reads a batch, where so many bytes are left.
+fn batch(reader: &mut impl Read, left: u64) -> io::Result<Found> {
+    match whole_batch(&mut Counted { reader, bytes: 0, left }) {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Found::Torn),
         found => found,
     }
@@ -164,6 +230,10 @@ fn item(reader: &mut Counted<'_, impl Read>, hasher: &mut Hasher) -> io::Result<
     hasher.0.update(&stored_bytes);
     let rest =
         u64::from(u16::from_le_bytes(key_bytes)) + u64::from(u32::from_le_bytes(stored_bytes));
+    if rest > reader.left.saturating_sub(reader.bytes) {
+        // Nothing is read that cannot be whole.
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
     if io::copy(&mut reader.by_ref().take(rest), hasher)? < rest {
         return Err(ErrorKind::UnexpectedEof.into());
     }
@@ -183,6 +253,8 @@ fn write_again(file: &mut File, batch: Span) -> io::Result<()> {
 struct Counted<'a, R> {
     reader: &'a mut R,
     bytes: u64,
+    /// How many bytes there were before the first was read.
+    left: u64,
 }
 
 impl<R: Read> Counted<'_, R> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The partitions that a new directory gets when nobody says how many.
-pub(crate) const PARTITIONS_DEFAULT: u32 = 8;
+pub(crate) const PARTITIONS_DEFAULT: u32 = 4;
 /// More partitions than this are of no use to one process.
 pub(crate) const PARTITIONS_MAX: u32 = 1_024;
 
@@ -11,7 +11,7 @@ pub(crate) const PARTITIONS_MAX: u32 = 1_024;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Partitions of the log of requests, 1 to 1,024. `None`: as many as the directory has, 8 in
+    /// Partitions of the log of requests, 1 to 1,024. `None`: as many as the directory has, 4 in
     /// a new one. More than the directory has adds some; fewer is refused.
     pub partitions: Option<u32>,
     /// Partitions of the log of events, fixed when the directory is made. `None`: as many as the

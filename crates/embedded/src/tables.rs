@@ -8,7 +8,7 @@ use fjall::{Guard, Readable as _};
 use crate::Settings;
 
 /// What is kept apart, each in the order of its own keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Table {
     /// Partition and offset → time and record.
     Requests,

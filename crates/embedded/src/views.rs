@@ -102,10 +102,10 @@ impl Home {
 }
 
 fn put_if(batch: &mut Batch, table: Table, new: Conditional) -> tables::Result<bool> {
-    let there = batch.get(table, &new.key)?.and_then(|there| record::number(&there).ok());
+    let there = batch.number(table, &new.key)?;
     let holds = there == new.expected && new.expected.is_none_or(|there| there < new.number);
     if holds {
-        batch.put(table, new.key, new.value);
+        batch.put_numbered(table, (new.key, new.number), new.value);
     }
     Ok(holds)
 }

@@ -9,7 +9,7 @@ use fjall::PersistMode;
 use metrics::histogram;
 
 use crate::batch::Batch;
-use crate::failure::Failures;
+use crate::failure::{Failures, contained};
 use crate::queue::{Job, Queue};
 use crate::space::{Room, Space};
 use crate::watch::Pulse;
@@ -29,12 +29,12 @@ impl Writer {
         let mut jobs = Vec::new();
         while self.queue.take(&mut jobs) {
             self.pulse.begin();
-            let written = self.write(&mut jobs);
+            let written = contained(|| self.write(&mut jobs));
             self.pulse.end();
             if let Err(error) = written {
                 // Whether these are on the disk is unknown, and nobody is told anything.
                 self.queue.fail(jobs);
-                self.failures.report(&error.to_string());
+                self.failures.report(&error);
                 return;
             }
             for job in jobs.drain(..) {

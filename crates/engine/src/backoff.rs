@@ -17,6 +17,11 @@ impl Backoff {
         Self { next: FIRST, longest }
     }
 
+    /// The tries have come to an end: the next row begins with the shortest pause.
+    pub(crate) const fn reset(&mut self) {
+        self.next = FIRST;
+    }
+
     /// Waits before the next try.
     pub(crate) async fn pause(&mut self) {
         tokio::time::sleep(self.next).await;

@@ -43,6 +43,11 @@ impl Batch {
         batch
     }
 
+    /// About how many bytes its aggregates take in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.entries.values().map(Entry::held_bytes).sum()
+    }
+
     /// The ids of what is pending.
     pub(crate) fn ids(&self) -> Vec<(AggregateKey, RequestId)> {
         let id = |item: &Item| (item.aggregate.clone(), item.request.clone());

@@ -112,6 +112,11 @@ impl Entry {
         self.unpublished = unpublished;
     }
 
+    /// About how many bytes it takes in memory with what is still to be handed over.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.bytes + self.unpublished.iter().map(|commit| event_bytes(commit)).sum::<u64>()
+    }
+
     pub(crate) const fn stored(&self) -> &Head {
         &self.stored
     }

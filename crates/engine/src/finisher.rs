@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ordain_model::{AggregateKey, Command, Commit, Snapshot};
 use ordain_ports::{DeadLetter, Lane};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::Ports;
 use crate::lane::{LaneEnd, persist};
@@ -41,7 +42,7 @@ pub(crate) struct Finisher {
     pub(crate) lane: Arc<dyn Lane<Command>>,
     pub(crate) retry_ms_max: u64,
     pub(crate) settled: mpsc::Receiver<Settled>,
-    pub(crate) snapshots_stored: mpsc::UnboundedSender<SnapshotStored>,
+    pub(crate) snapshots_stored: mpsc::Sender<SnapshotStored>,
 }
 
 impl Finisher {
@@ -134,8 +135,12 @@ impl Finisher {
         let save = || port.save(snapshots.clone());
         persist(&self.lane, max, "save snapshots", save).await?;
         for snapshot in stored {
-            // The lane may have ended; then nobody waits for room.
-            drop(self.snapshots_stored.send(snapshot));
+            // Waiting for room could be for ever, for the lane may wait for this finisher.
+            if let Err(TrySendError::Full((key, _))) = self.snapshots_stored.try_send(snapshot) {
+                let why = format!("no room for the news that the snapshot of {key} is stored");
+                return Err(LaneEnd::Alarm(why));
+            }
+            // The lane may have ended; then nobody waits for the news.
         }
         Ok(())
     }

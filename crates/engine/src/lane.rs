@@ -1,7 +1,7 @@
 //! A lane: one partition inside a worker. It works in order, a batch at a time, with one insert
 //! in flight.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 use crate::backoff::Backoff;
 use crate::batch::Batch;
 use crate::cache::Cache;
-use crate::careful::Careful;
+use crate::careful::{Careful, Marked};
 use crate::decide::Decider;
 use crate::finisher::{Settled, SnapshotStored};
-use crate::load::{LoadError, Loader};
+use crate::load::Loader;
 use crate::receive::{Item, Known, Received};
 use crate::{Ports, Settings};
 
@@ -86,7 +86,9 @@ pub(crate) struct Lane {
     pub(crate) decider: Decider,
     pub(crate) cache: Cache,
     pub(crate) finisher: mpsc::Sender<Settled>,
-    pub(crate) snapshots_stored: mpsc::UnboundedReceiver<SnapshotStored>,
+    pub(crate) snapshots_stored: mpsc::Receiver<SnapshotStored>,
+    /// The record that is marked, for whoever ends the lane.
+    pub(crate) marked: Marked,
     /// Whether the next batch looks its outcomes up before it decides: at the start of the lane,
     /// and while repeats are coming.
     pub(crate) look_up_first: bool,
@@ -112,8 +114,9 @@ impl Lane {
             fail::fail_point!("C3");
             backoff = Backoff::new(self.settings.retry_ms_max);
             if careful.is_none() {
-                let begun = Careful::begin(&self.ports, &self.settings, &self.partition).await?;
-                careful = Some(begun);
+                let marked = self.marked.clone();
+                let begun = Careful::begin(&self.ports, &self.settings, &self.partition, marked);
+                careful = Some(begun.await?);
             }
             if let Some(careful) = &careful {
                 self.records(records, careful).await?;
@@ -189,7 +192,7 @@ impl Lane {
         self.look_up_first = false;
         let mut batch = Batch::new(items);
         if look_up_first {
-            self.look_up(&mut batch).await?;
+            self.look_up_in_parts(&mut batch).await?;
         }
         let marked = match batch.pending.first_mut() {
             Some(item) if careful.covers(item.position.offset) => {
@@ -198,12 +201,7 @@ impl Lane {
             }
             _ => None,
         };
-        self.load(&mut batch).await?;
-        while !batch.pending.is_empty() {
-            let behind = self.split_for_room(&mut batch).await?;
-            self.settle(&mut batch).await?;
-            batch.pending.extend(behind);
-        }
+        self.settle_in_parts(&mut batch).await?;
         if let Some(position) = marked {
             careful.unmark(&self.ports, &self.partition, position).await?;
         }
@@ -211,87 +209,9 @@ impl Lane {
         self.send(settled).await
     }
 
-    /// Looks up the outcomes of all that is pending, and settles what has one.
-    pub(crate) async fn look_up(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
-        let ids = batch.ids();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let (port, max) = (&self.ports.outcomes, self.settings.retry_ms_max);
-        let outcomes = persist(&self.partition, max, "look up", || port.find(&ids)).await?;
-        let repeats = batch.settle_repeats(outcomes);
-        self.reply(batch);
-        if repeats.is_empty() {
-            return Ok(());
-        }
-        metrics::counter!("ordain_engine_repeats").increment(repeats.len() as u64);
-        self.look_up_first = true;
-        let unsure: HashSet<AggregateKey> = repeats
-            .iter()
-            .filter(|commit| !self.is_handed(batch, commit))
-            .map(|commit| commit.aggregate.clone())
-            .collect();
-        self.reload(batch, unsure.into_iter().collect()).await
-    }
-
-    /// Whether the events of a repeat's commit are published, or will be before more progress.
-    fn is_handed(&self, batch: &Batch, commit: &Commit) -> bool {
-        let entry = batch.entries.get(&commit.aggregate);
-        commit.events.is_empty()
-            || self.loader.published.contains(commit.source)
-            || entry.is_some_and(|entry| entry.handed() >= commit.sequence)
-    }
-
-    /// Takes the aggregates of all that is pending from the cache, and loads those that are not
-    /// there in one round trip.
-    async fn load(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
-        let mut missing = HashSet::new();
-        for item in &batch.pending {
-            if batch.entries.contains_key(&item.aggregate) || missing.contains(&item.aggregate) {
-                continue;
-            }
-            match self.cache.take(&item.aggregate) {
-                Some(entry) => drop(batch.entries.insert(item.aggregate.clone(), entry)),
-                None => drop(missing.insert(item.aggregate.clone())),
-            }
-        }
-        self.reload(batch, missing.into_iter().collect()).await
-    }
-
-    /// Loads these aggregates anew, whatever is remembered of them.
-    pub(crate) async fn reload(
-        &mut self,
-        batch: &mut Batch,
-        keys: Vec<AggregateKey>,
-    ) -> Result<(), LaneEnd> {
-        let keys: Vec<(AggregateKey, u64)> = keys
-            .into_iter()
-            .map(|key| {
-                let cached = batch.entries.remove(&key).or_else(|| self.cache.take(&key));
-                (key, cached.map_or(0, |entry| entry.handed()))
-            })
-            .collect();
-        let mut backoff = Backoff::new(self.settings.retry_ms_max);
-        loop {
-            match self.loader.load(&keys).await {
-                Ok(entries) => {
-                    batch.entries.extend(entries);
-                    return Ok(());
-                }
-                Err(LoadError::Fault(key, fault)) => {
-                    return Err(LaneEnd::Alarm(format!("{key} cannot be folded: {fault}")));
-                }
-                Err(LoadError::Port(error)) => {
-                    retry_later(&self.partition, "load aggregates", &error)?;
-                    backoff.pause().await;
-                }
-            }
-        }
-    }
-
     /// Keeps in the batch what leaves every aggregate within its limit behind a stored snapshot;
     /// gives back the rest. Waits for a snapshot when not even one command has room.
-    async fn split_for_room(&mut self, batch: &mut Batch) -> Result<Vec<Item>, LaneEnd> {
+    pub(crate) async fn split_for_room(&mut self, batch: &mut Batch) -> Result<Vec<Item>, LaneEnd> {
         loop {
             let fits = self.fits(batch);
             if fits > 0 {
@@ -306,7 +226,7 @@ impl Lane {
 
     fn fits(&self, batch: &Batch) -> usize {
         let max = self.settings.tail_commits_max;
-        let mut room = std::collections::HashMap::new();
+        let mut room = HashMap::new();
         batch
             .pending
             .iter()
@@ -363,19 +283,42 @@ impl Lane {
     fn hand_over(&mut self, mut batch: Batch, settled: &mut Settled) -> Result<(), LaneEnd> {
         self.hand_over_stored(&mut batch, settled)?;
         self.loader.published.handed = settled.progress;
-        for (key, entry) in batch.entries {
-            self.cache.put(key, entry);
-        }
+        self.put_back(&mut batch);
         Ok(())
     }
 
+    /// Hands over what is settled before the whole batch is, and puts the aggregates back into the
+    /// cache, which forgets what is too much.
+    pub(crate) async fn hand_over_part(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
+        let mut settled = Settled::default();
+        self.hand_over_stored(batch, &mut settled)?;
+        self.put_back(batch);
+        self.send(settled).await
+    }
+
+    fn put_back(&mut self, batch: &mut Batch) {
+        for (key, entry) in batch.entries.drain() {
+            self.cache.put(key, entry);
+        }
+    }
+
     fn hand_over_stored(&self, batch: &mut Batch, settled: &mut Settled) -> Result<(), LaneEnd> {
+        // Loaded again in the middle of a batch, an aggregate brings the batch's own commits too.
+        let mut brought: HashMap<&AggregateKey, u64> = HashMap::new();
         for (key, entry) in &mut batch.entries {
-            settled.commits.extend(entry.take_unpublished());
+            let unpublished = entry.take_unpublished();
+            if let Some(last) = unpublished.last() {
+                brought.insert(key, last.revision);
+            }
+            settled.commits.extend(unpublished);
             let snapshot = entry.snapshot(key, self.settings.snapshot_commits);
             let unsaved = |why| LaneEnd::Alarm(format!("{key} cannot be stored: {why}"));
             settled.snapshots.extend(snapshot.map_err(unsaved)?);
             entry.all_handed();
+        }
+        if !brought.is_empty() {
+            let last = |commit: &Commit| brought.get(&commit.aggregate).copied().unwrap_or(0);
+            batch.stored.retain(|commit| commit.revision > last(commit));
         }
         settled.commits.append(&mut batch.stored);
         settled.letters.append(&mut batch.letters);

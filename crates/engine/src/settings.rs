@@ -12,8 +12,12 @@ pub struct Settings {
     pub batch_bytes_max: usize,
     /// How many batches of a lane may wait for their events to be published.
     pub unfinished_batches_max: usize,
-    /// How many bytes of aggregates a lane keeps in memory, by estimate.
+    /// How many bytes of aggregates a lane keeps in memory, by estimate. A batch that touches more
+    /// is settled in parts.
     pub lane_cache_bytes_max: u64,
+    /// How many aggregates or outcomes a lane asks the store for at a time; so many more than
+    /// `lane_cache_bytes_max` may be in memory.
+    pub load_aggregates_max: usize,
     /// How large the data of one event may be.
     pub event_bytes_max: usize,
     /// How large all event data of one commit may be together.
@@ -46,13 +50,15 @@ impl Settings {
             self.batch_records_max as u64,
             self.batch_bytes_max as u64,
             self.unfinished_batches_max as u64,
+            self.load_aggregates_max as u64,
             self.snapshot_commits,
             self.prune_every_ms,
             u64::from(self.crash_marks_max),
         ];
         if least.contains(&0) {
             return Err("engine: batch_records_max, batch_bytes_max, unfinished_batches_max, \
-                        snapshot_commits, prune_every_ms and crash_marks_max are at least 1");
+                        load_aggregates_max, snapshot_commits, prune_every_ms and \
+                        crash_marks_max are at least 1");
         }
         if self.snapshot_commits > self.tail_commits_max {
             return Err("engine: snapshot_commits is at most tail_commits_max");
@@ -68,6 +74,7 @@ impl Default for Settings {
             batch_bytes_max: 32 * 1024 * 1024,
             unfinished_batches_max: 4,
             lane_cache_bytes_max: 16 * 1024 * 1024,
+            load_aggregates_max: 256,
             event_bytes_max: 256 * 1024,
             commit_bytes_max: 1024 * 1024,
             reply_bytes_max: 64 * 1024,

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use ordain_model::{Command, Registry};
-use ordain_ports::{Error, Feed, Lane as Partition};
-use tokio::sync::mpsc;
+use ordain_ports::{Action, Error, Feed, Lane as Partition};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff::Backoff;
 use crate::cache::Cache;
+use crate::careful::{Marked, in_work_max};
 use crate::decide::Decider;
 use crate::finisher::Finisher;
 use crate::lane::{Lane, LaneEnd};
@@ -24,6 +26,10 @@ const ALARM_EVERY: Duration = Duration::from_secs(60);
 /// How often a lane that waits for a person looks whether its partition has moved.
 const REVOKED_EVERY: Duration = Duration::from_millis(100);
 
+/// Is told, by partition, why a lane stands still and waits for a person; `None` once it no longer
+/// does.
+pub type ReportStop = Arc<dyn Fn(u32, Option<&str>) + Send + Sync>;
+
 /// One member of the workers' group.
 #[derive(Clone)]
 pub struct Worker {
@@ -31,6 +37,7 @@ pub struct Worker {
     registry: Arc<Registry>,
     settings: Arc<Settings>,
     watchdog: Arc<Watchdog>,
+    report_stop: ReportStop,
 }
 
 impl Worker {
@@ -42,7 +49,24 @@ impl Worker {
         settings: Settings,
         watchdog: Arc<Watchdog>,
     ) -> Self {
-        Self { ports, registry, settings: Arc::new(settings), watchdog }
+        let report_stop: ReportStop = Arc::new(|_, _| ());
+        Self { ports, registry, settings: Arc::new(settings), watchdog, report_stop }
+    }
+
+    /// The same, telling which of its lanes stand still.
+    #[must_use]
+    pub fn reporting(mut self, report_stop: ReportStop) -> Self {
+        self.report_stop = report_stop;
+        self
+    }
+
+    /// Announces all commands that this worker knows. Before any is accepted: what was never
+    /// announced is rejected by every other build.
+    ///
+    /// # Errors
+    /// The announcements cannot be kept at the moment.
+    pub async fn announce(&self) -> Result<(), Error> {
+        Known::announce(&self.registry, self.ports.announcements.as_ref()).await.map(drop)
     }
 
     /// Works until `leave` is cancelled, then leaves: every lane finishes the batch it has, and
@@ -59,9 +83,10 @@ impl Worker {
         let mut prune = tokio::time::interval(Duration::from_millis(self.settings.prune_every_ms));
         let mut pruning = JoinSet::new();
         let mut leaving = false;
+        let mut backoff = Backoff::new(self.settings.retry_ms_max);
         loop {
             tokio::select! {
-                lane = feed.lane() => match lane? {
+                lane = next_lane(feed.as_mut(), &mut backoff) => match lane? {
                     Some(partition) => drop(lanes.spawn(self.clone().lane(Arc::from(partition)))),
                     None => break,
                 },
@@ -105,14 +130,33 @@ impl Worker {
         match self.work(&partition).await {
             Ok(()) => tracing::info!(partition = number, "lane ends"),
             Err(LaneEnd::Lost) => tracing::warn!(partition = number, "lane lost its partition"),
-            Err(LaneEnd::Alarm(why)) => alarm(&partition, &why).await,
+            Err(LaneEnd::Alarm(why)) => {
+                (self.report_stop)(number, Some(&why));
+                alarm(&partition, &why).await;
+                (self.report_stop)(number, None);
+            }
         }
         metrics::gauge!("ordain_engine_lanes").decrement(1.0);
     }
 
     async fn work(&self, partition: &Arc<dyn Partition<Command>>) -> Result<(), LaneEnd> {
+        let marked = Marked::default();
+        let ended = self.run_lane(partition, &marked).await;
+        // Nothing is left here of a lane that ended well.
+        marked.take_back(&self.ports, self.settings.retry_ms_max).await;
+        ended
+    }
+
+    async fn run_lane(
+        &self,
+        partition: &Arc<dyn Partition<Command>>,
+        marked: &Marked,
+    ) -> Result<(), LaneEnd> {
         let (hand_over, settled) = mpsc::channel(self.settings.unfinished_batches_max);
-        let (stored, snapshots_stored) = mpsc::unbounded_channel();
+        // Each record in work makes at most one snapshot, and the lane empties the queue before
+        // every batch, so it never fills.
+        let room = usize::try_from(in_work_max(&self.settings)).unwrap_or(usize::MAX);
+        let (stored, snapshots_stored) = mpsc::channel(room.clamp(1, Semaphore::MAX_PERMITS));
         let finisher = Finisher {
             ports: self.ports.clone(),
             lane: Arc::clone(partition),
@@ -120,7 +164,8 @@ impl Worker {
             settled,
             snapshots_stored: stored,
         };
-        let lane = self.begin(partition, hand_over, snapshots_stored).await?;
+        let mut lane = self.begin(partition, hand_over, snapshots_stored).await?;
+        lane.marked = marked.clone();
         let (worked, finished) = (pin!(lane.run()), pin!(finisher.run()));
         // Each is dropped when the other has lost the partition or needs a person: neither must go
         // on alone. A lane that ended well leaves the finisher to finish.
@@ -145,7 +190,7 @@ impl Worker {
         &self,
         partition: &Arc<dyn Partition<Command>>,
         finisher: mpsc::Sender<crate::finisher::Settled>,
-        snapshots_stored: mpsc::UnboundedReceiver<crate::finisher::SnapshotStored>,
+        snapshots_stored: mpsc::Receiver<crate::finisher::SnapshotStored>,
     ) -> Result<Lane, LaneEnd> {
         let max = self.settings.retry_ms_max;
         let announce = || Known::announce(&self.registry, self.ports.announcements.as_ref());
@@ -170,8 +215,33 @@ impl Worker {
             cache: Cache::new(self.settings.lane_cache_bytes_max),
             finisher,
             snapshots_stored,
+            marked: Marked::default(),
             look_up_first: true,
         })
+    }
+}
+
+/// The next lane. A feed that does not answer is asked again; the error is one that asking again
+/// cannot mend. Safe to cancel.
+async fn next_lane(
+    feed: &mut dyn Feed<Command>,
+    backoff: &mut Backoff,
+) -> Result<Option<Box<dyn Partition<Command>>>, Error> {
+    loop {
+        let error = match feed.lane().await {
+            Ok(lane) => {
+                backoff.reset();
+                return Ok(lane);
+            }
+            Err(error) => error,
+        };
+        metrics::counter!("ordain_engine_retries", "what" => "join group").increment(1);
+        match error.action() {
+            Action::Stop | Action::GiveUp => return Err(error),
+            Action::CallPerson => tracing::error!(%error, "the workers' group needs a person"),
+            Action::TryAgain => tracing::warn!(%error, "the workers' group did not answer"),
+        }
+        backoff.pause().await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use ordain_api::{Api, Liveness, Parts, Readiness, Server};
+use ordain_api::{Api, Parts, Server};
 use ordain_embedded::Home;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::roles::{self, Role};
+use crate::roles::{self, Health, Role};
 use crate::{Configuration, Loaded, home, logs, meters};
 
 /// A node that serves.
@@ -30,6 +30,11 @@ pub struct Ready {
     /// The id of this process.
     pub process: u32,
 }
+
+/// Which part of the limit for draining there is to answer what was accepted.
+const ANSWERING: u32 = 2;
+/// Which part of it there is for connections to end, once all is answered.
+const CLOSING: u64 = 4;
 
 /// How a node ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,23 +59,24 @@ pub async fn dev(loaded: Loaded, ready: impl FnOnce(&Ready)) -> anyhow::Result<E
     let mut stop = Signals::new()?;
     let render = meters::start()?;
     let home = Home::open(&configuration.data, &configuration.embedded)?;
-    let liveness = Liveness::default();
+    let health = Health::default();
     let registry = Arc::new(ordain_domain::registry()?);
     let api = Api::start(Parts {
         settings: configuration.api.clone(),
         registry: Arc::clone(&registry),
         ports: home::api_ports(&home),
         views: roles::view_infos(),
-        liveness: liveness.clone(),
-        readiness: Readiness::default(),
+        liveness: health.liveness.clone(),
+        readiness: health.readiness.clone(),
         metrics: render,
         configuration: serde_json::to_value(&loaded.values)?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
     .await?;
+    // The worker announces its commands before any is taken.
+    let mut worker = roles::worker(&home, configuration, &registry, &health).await?;
+    let mut views = roles::views(&home, configuration, &health);
     let servers = Servers::start(&api, configuration).await?;
-    let mut worker = roles::worker(&home, configuration, &registry, &liveness)?;
-    let mut views = roles::views(&home, configuration);
     ready(&Ready {
         address: format!("http://{}", servers.address),
         metrics: format!("http://{}", servers.metrics),
@@ -108,22 +114,41 @@ struct Node {
 
 impl Node {
     /// Leaves in order: takes nothing more, answers what it has accepted, then the worker, the
-    /// views and the home.
+    /// views and the home. No part can use up the time of those behind it: half of the limit is
+    /// for answers, a quarter for connections, and of what is left half for the worker.
     async fn drain(self, limit: Duration) -> anyhow::Result<Ended> {
         tracing::info!("draining");
         let until = Instant::now() + limit;
         let home = self.home.clone();
         let leave = async {
-            let answered = self.api.drain(until.duration_since(Instant::now())).await;
+            let answered = self.api.drain(limit / ANSWERING).await;
             let served = self.servers.stop().await?;
-            self.worker.drain().await?;
-            self.views.drain().await?;
+            let left = until.saturating_duration_since(Instant::now());
+            let worked = in_time("worker", left / 2, self.worker.drain()).await?;
+            let left = until.saturating_duration_since(Instant::now());
+            let viewed = in_time("views", left / 2, self.views.drain()).await?;
             self.home.close().await;
-            anyhow::Ok(if answered && served { Ended::Drained } else { Ended::CutOff })
+            let is_whole = answered && served && worked && viewed;
+            anyhow::Ok(if is_whole { Ended::Drained } else { Ended::CutOff })
         };
         tokio::select! {
             left = tokio::time::timeout_at(until, leave) => left.unwrap_or(Ok(Ended::CutOff)),
             _ = home.failed() => Ok(Ended::Failed),
+        }
+    }
+}
+
+/// Says whether the part has left within its time. One that has not is dropped, as in a crash.
+async fn in_time(
+    part: &'static str,
+    limit: Duration,
+    leaving: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<bool> {
+    match tokio::time::timeout(limit, leaving).await {
+        Ok(left) => left.map(|()| true),
+        Err(_) => {
+            tracing::warn!(part, limit_ms = limit.as_millis(), "a part did not leave in time");
+            Ok(false)
         }
     }
 }
@@ -143,8 +168,10 @@ impl Servers {
         let admin = bind(&configuration.metrics).await?;
         let (address, metrics) = (public.address(), admin.address());
         let stop = CancellationToken::new();
+        let closing = configuration.drain_ms_max / CLOSING;
         let serve = |server: Server, router| {
-            let (settings, stop) = (configuration.api.clone(), stop.clone());
+            let (mut settings, stop) = (configuration.api.clone(), stop.clone());
+            settings.drain_ms_max = settings.drain_ms_max.min(closing);
             tokio::spawn(async move { server.serve(router, &settings, stop).await })
         };
         Ok(Self {

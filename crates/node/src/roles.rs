@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use ordain_api::{Liveness, ViewInfo};
+use ordain_api::{Liveness, Readiness, ViewInfo};
 use ordain_embedded::Home;
-use ordain_engine::{Overrun, Watchdog, Worker};
+use ordain_engine::{Overrun, ReportStop, Watchdog, Worker};
 use ordain_model::Registry;
 use ordain_views::Projector;
 use tokio::task::JoinSet;
@@ -50,16 +50,36 @@ impl Role {
     }
 }
 
-/// Runs the worker.
-pub(crate) fn worker(
+/// Where the roles say how they are doing.
+#[derive(Clone, Default)]
+pub(crate) struct Health {
+    pub(crate) liveness: Liveness,
+    pub(crate) readiness: Readiness,
+}
+
+impl Health {
+    /// Makes every lane that waits for a person show in `/readyz`.
+    fn reporting(&self, what: String) -> ReportStop {
+        let readiness = self.readiness.clone();
+        Arc::new(move |partition, stopped| {
+            let status = stopped.map_or(Ok(()), |why| Err(format!("stopped: {why}")));
+            readiness.set(format!("{what} lane {partition}"), status);
+        })
+    }
+}
+
+/// Runs the worker, once what it knows is announced.
+pub(crate) async fn worker(
     home: &Home,
     configuration: &Configuration,
     registry: &Arc<Registry>,
-    liveness: &Liveness,
+    health: &Health,
 ) -> anyhow::Result<Role> {
-    let watchdog = watchdog(configuration.engine.decide_ms_max, liveness.clone())?;
+    let watchdog = watchdog(configuration.engine.decide_ms_max, health.liveness.clone())?;
     let settings = configuration.engine.clone();
-    let worker = Worker::new(home::engine_ports(home), Arc::clone(registry), settings, watchdog);
+    let worker = Worker::new(home::engine_ports(home), Arc::clone(registry), settings, watchdog)
+        .reporting(health.reporting("worker".to_owned()));
+    worker.announce().await.context("the commands cannot be announced")?;
     let mut role = Role::new("worker");
     let (feed, leave) = (home.join_requests(), role.leave.clone());
     role.tasks.spawn(async move { worker.run(feed, leave).await.map_err(Into::into) });
@@ -67,12 +87,13 @@ pub(crate) fn worker(
 }
 
 /// Runs a projector for every view.
-pub(crate) fn views(home: &Home, configuration: &Configuration) -> Role {
+pub(crate) fn views(home: &Home, configuration: &Configuration, health: &Health) -> Role {
     let mut role = Role::new("view");
     for view in ordain_views::views() {
         let feed = home.join_events(&Projector::group(view.as_ref()));
         let (ports, settings) = (home::view_ports(home), configuration.views.clone());
-        let projector = Projector::new(view, ports, settings);
+        let report = health.reporting(format!("view {}", view.name()));
+        let projector = Projector::new(view, ports, settings).reporting(report);
         let leave = role.leave.clone();
         role.tasks.spawn(async move { projector.run(feed, leave).await.map_err(Into::into) });
     }

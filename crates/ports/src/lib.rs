@@ -8,6 +8,7 @@ mod commits;
 pub mod contract;
 mod crash_marks;
 mod dead_letters;
+mod delivery;
 mod error;
 mod feed;
 mod log;
@@ -22,11 +23,10 @@ pub use clock::{Clock, SystemClock};
 pub use commits::{Commits, Inserted, Load, Stop};
 pub use crash_marks::CrashMarks;
 pub use dead_letters::{DeadLetter, DeadLetters, LetterId};
+pub use delivery::{Delivery, DeliveryPromise};
 pub use error::{Action, Error};
 pub use feed::{Content, Damaged, Feed, Input, Lane, Record};
-pub use log::{
-    CommandLog, Delivered, Delivery, DeliveryPromise, EventLog, NotAccepted, Position, Published,
-};
+pub use log::{CommandLog, Delivered, EventLog, NotAccepted, Position, Published};
 pub use outcomes::Outcomes;
 pub use partition::partition_of;
 pub use replies::{Answer, Replies, Reply, ReplySender, ReplySink};

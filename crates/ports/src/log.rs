@@ -1,16 +1,12 @@
 //! The two logs: commands in, events out. Partitioned by aggregate, durable on acknowledgement.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use ordain_model::{AggregateKey, Command, Commit, Event, RequestId, Timestamp};
 use thiserror::Error;
-use tokio::sync::oneshot;
 
-use crate::Error;
+use crate::{Delivery, Error};
 
 /// Where a record stands in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,51 +73,22 @@ pub enum Delivered {
     Unknown,
 }
 
-/// The delivery of one command: a future.
-#[derive(Debug)]
-pub struct Delivery(oneshot::Receiver<Delivered>);
-
-/// The adapter's end of a [`Delivery`]. Dropped, it says `Unknown`.
-#[derive(Debug)]
-pub struct DeliveryPromise(oneshot::Sender<Delivered>);
-
-impl Delivery {
-    /// A delivery and the end that fulfils it.
-    #[must_use]
-    pub fn new() -> (DeliveryPromise, Self) {
-        let (sender, receiver) = oneshot::channel();
-        (DeliveryPromise(sender), Self(receiver))
-    }
-}
-
-impl DeliveryPromise {
-    /// Says what became of the command.
-    pub fn fulfil(self, delivered: Delivered) {
-        // The waiter may have gone; then nobody wants to know.
-        drop(self.0.send(delivered));
-    }
-}
-
-impl Future for Delivery {
-    type Output = Delivered;
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Delivered> {
-        Pin::new(&mut self.0).poll(context).map(|sent| sent.unwrap_or(Delivered::Unknown))
-    }
-}
-
 /// The log `finalevents`, as the worker sees it.
 ///
 /// # Contract
 /// 1. Once `publish` returns `Ok`, all events of the commits are durable in the log.
 /// 2. Events of one aggregate stand in one partition, in the order given within one call and over
 ///    successive calls, also when a call between them failed.
-/// 3. After an error a prefix of each aggregate's events may stand in the log; publishing them
-///    again is allowed, for followers drop repeats.
+/// 3. After an error a prefix of each aggregate's events may stand in the log. Publishing events
+///    again is always allowed, also behind later ones of their aggregate (1, 2, 1, 3): a follower
+///    keeps the last sequence and drops what is at or below it. What may never stand in the log
+///    is an event whose predecessor stands nowhere before it.
 /// 4. A feed gives every event with its aggregate, request id and time, byte for byte.
 #[async_trait]
 pub trait EventLog: Send + Sync {
-    /// Appends the events of these commits and waits until all are acknowledged. Commits of one
-    /// aggregate stand in the order of their revisions. Commits without events are passed over.
+    /// Appends the events of these commits, in this order, and waits until all are acknowledged.
+    /// Commits of one aggregate stand in the order of their revisions, except that a call may
+    /// repeat earlier ones and go on from there. Commits without events are passed over.
     async fn publish(&self, commits: &[Arc<Commit>]) -> Result<(), Error>;
 }
 

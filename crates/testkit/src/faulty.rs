@@ -7,7 +7,7 @@ mod feed;
 mod plan;
 mod replies;
 
-pub use commits::{Commits, Insert, Read};
+pub use commits::{Call, Commits, Insert, Read};
 pub use event_log::{EventLog, Publish};
 pub use feed::{Control, Feed, Lane, Save};
 pub use replies::{Replies, ReplySender};

@@ -16,6 +16,6 @@ mod view;
 pub use accounts::Accounts;
 pub use cleaner_jobs::CleanerJobs;
 pub use job_requests::JobRequests;
-pub use projector::{Ports, Projector};
+pub use projector::{Ports, Projector, ReportStop};
 pub use settings::Settings;
 pub use view::{Change, View, views};

@@ -5,6 +5,7 @@ mod broken;
 mod follower;
 mod held;
 mod round;
+mod row_cache;
 mod rows;
 
 use std::fmt;
@@ -51,13 +52,25 @@ pub struct Projector {
     view: Arc<dyn View>,
     ports: Ports,
     settings: Settings,
+    report_stop: ReportStop,
 }
+
+/// Is told, by partition, why a lane stands still and waits for a person; `None` once it no longer
+/// does.
+pub type ReportStop = Arc<dyn Fn(u32, Option<&str>) + Send + Sync>;
 
 impl Projector {
     /// The projector of this view.
     #[must_use]
     pub fn new(view: Arc<dyn View>, ports: Ports, settings: Settings) -> Self {
-        Self { view, ports, settings }
+        Self { view, ports, settings, report_stop: Arc::new(|_, _| ()) }
+    }
+
+    /// The same, telling which of its lanes stand still.
+    #[must_use]
+    pub fn reporting(mut self, report_stop: ReportStop) -> Self {
+        self.report_stop = report_stop;
+        self
     }
 
     /// The group of this view's feeds on the log of events.
@@ -108,7 +121,9 @@ impl Projector {
 
     fn follow(&self, lane: Box<dyn Lane<Published>>) -> impl Future<Output = ()> + use<> {
         let view = Arc::clone(&self.view);
-        Follower::new(view, self.ports.clone(), self.settings.clone(), lane).run()
+        let follower = Follower::new(view, self.ports.clone(), self.settings.clone(), lane);
+        let report_stop = Arc::clone(&self.report_stop);
+        async move { follower.run(&report_stop).await }
     }
 
     fn report(&self, failed: &Error) {

@@ -17,6 +17,10 @@ pub struct Settings {
     pub history_commits_max: usize,
     /// Of how many aggregates a lane remembers up to where they are folded.
     pub lane_marks_max: usize,
+    /// How many bytes of the rows that it wrote last a lane remembers.
+    pub lane_rows_bytes_max: u64,
+    /// How many records that do not concern the view a lane passes over before it saves that.
+    pub unsaved_records_max: usize,
     /// The longest pause between two tries at a store or log that does not answer, and between
     /// two looks of a stopped lane whether it was revoked.
     pub retry_ms_max: u64,
@@ -30,6 +34,8 @@ impl Default for Settings {
             round_changes_max: 4_000,
             history_commits_max: 500,
             lane_marks_max: 50_000,
+            lane_rows_bytes_max: 8 * 1024 * 1024,
+            unsaved_records_max: 1_000,
             retry_ms_max: 1_000,
         }
     }

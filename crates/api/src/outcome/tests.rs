@@ -24,8 +24,13 @@ impl Asked {
         let request = deposit("r", 1);
         tokio::spawn(async move {
             let limits = SubmitLimits::default();
-            let questions =
-                Questions { log: log.as_ref(), outcomes: outcomes.as_ref(), limits: &limits };
+            let over = tokio_util::sync::CancellationToken::new();
+            let questions = Questions {
+                log: log.as_ref(),
+                outcomes: outcomes.as_ref(),
+                limits: &limits,
+                over: &over,
+            };
             let id = (request.aggregate, request.request);
             questions.ask(id, Duration::from_millis(wait_ms)).await.unwrap()
         })

@@ -37,10 +37,11 @@ pub(crate) async fn send(
     let settings = api.settings();
     let source = match BodyType::of(&headers) {
         Some(BodyType::Json) => {
-            let bytes = body::whole(&headers, body, settings.batch_bytes_max, settings).await?;
+            let bytes = body::whole(&headers, body, settings.batch_bytes_max, settings);
+            let bytes = api.unless_going_down(bytes).await?;
             Source::Whole(item::array(&bytes, settings.batch_commands_max)?.into_iter())
         }
-        Some(BodyType::Ndjson) => Source::Lines(Lines::new(body, settings)),
+        Some(BodyType::Ndjson) => Source::Lines(Lines::new(body, settings, api.going_down.clone())),
         None => {
             return Err(Problem::unsupported_media_type(
                 "application/json or application/x-ndjson",

@@ -110,7 +110,8 @@ async fn read(
     let (aggregate, command) = target.find(api, &id)?;
     body::require_json(headers)?;
     let settings = api.settings();
-    let body = body::whole(headers, body, settings.body_bytes_max, settings).await?;
+    let body = body::whole(headers, body, settings.body_bytes_max, settings);
+    let body = api.unless_going_down(body).await?;
     Ok(Request {
         aggregate,
         request: id,

@@ -65,7 +65,10 @@ pub(crate) async fn show(
     Ok(json(object.finish()))
 }
 
-/// `POST /v1/admin/deadletters/{id}/retry`
+/// `POST /v1/admin/deadletters/{id}/retry`: the letter's command as a new one, sent now by the
+/// person who asks. The deadline and the expected sequence of the first sending are left out on
+/// purpose, and a letter does not keep them: since then time has passed and the aggregate has
+/// moved on, so they would only turn the retry into EXPIRED or `SEQUENCE_MISMATCH`.
 pub(crate) async fn retry(
     State(api): State<Arc<Api>>,
     Path(id): Path<String>,

@@ -33,6 +33,7 @@ pub(crate) async fn show(
         log: api.parts.ports.log.as_ref(),
         outcomes: api.parts.ports.outcomes.as_ref(),
         limits: &api.settings().submit,
+        over: &api.going_down,
     };
     let wait = query::wait(query.wait, api.settings());
     let found = questions.ask((key, request.clone()), wait).await;

@@ -93,10 +93,13 @@ async fn reached(
     let mut pause = Duration::from_millis(settings.view_poll_ms_first);
     while mark(api, view, &receipt).await? < receipt.sequence {
         let now = Instant::now();
-        if now >= end {
+        if now >= end || api.going_down.is_cancelled() {
             return Err(Problem::new(ProblemKind::ViewBehind, "VIEW_BEHIND"));
         }
-        sleep(pause.min(end - now)).await;
+        tokio::select! {
+            () = sleep(pause.min(end - now)) => {}
+            () = api.going_down.cancelled() => {}
+        }
         pause = (pause * 2).min(Duration::from_millis(settings.view_poll_ms_max));
     }
     Ok(())

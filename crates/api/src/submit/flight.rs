@@ -29,6 +29,8 @@ pub(super) struct Flight {
 pub(super) struct State {
     pub(super) delivery: Known,
     pub(super) settled: Option<Settled>,
+    /// Whether anyone waits for the delivery; who waits for the outcome need not wake for it.
+    durable_wanted: bool,
     waiters: u32,
     look_up_at: Instant,
     look_up_gap: Duration,
@@ -67,6 +69,7 @@ impl Flight {
         let state = State {
             delivery: Known::NotYet,
             settled: None,
+            durable_wanted: false,
             waiters: 1,
             look_up_at: Instant::now(),
             look_up_gap: Duration::ZERO,
@@ -115,8 +118,18 @@ impl Flight {
 
     /// Notes what is known about the delivery.
     pub(super) fn delivered(&self, known: Known) {
-        self.state().delivery = known;
-        self.changed.notify_waiters();
+        let mut state = self.state();
+        state.delivery = known;
+        let wanted = state.durable_wanted;
+        drop(state);
+        if wanted {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Somebody waits for the delivery.
+    pub(super) fn want_durable(&self) {
+        self.state().durable_wanted = true;
     }
 
     /// One more caller waits.
@@ -133,11 +146,6 @@ impl Flight {
     pub(super) fn is_forgettable(&self) -> bool {
         let state = self.state();
         state.waiters == 0 && state.delivery != Known::NotYet
-    }
-
-    /// Whether it has ended.
-    pub(super) fn is_settled(&self) -> bool {
-        self.state().settled.is_some()
     }
 
     /// What is known about the delivery.

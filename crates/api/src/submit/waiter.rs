@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ordain_model::Commit;
-use ordain_ports::{Delivered, Delivery};
-use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Wait;
@@ -16,10 +14,7 @@ use super::waiting::Waiting;
 pub(super) struct Waiter {
     flight: Arc<Flight>,
     waiting: Arc<Waiting>,
-    /// Carried by whoever produced the flight.
-    delivery: Option<Delivery>,
     produced: bool,
-    runtime: Handle,
 }
 
 /// What a caller waits to see.
@@ -32,14 +27,13 @@ pub(super) enum Seen {
 }
 
 impl Waiter {
-    pub(super) const fn new(flight: Arc<Flight>, waiting: Arc<Waiting>, runtime: Handle) -> Self {
-        Self { flight, waiting, delivery: None, produced: false, runtime }
+    pub(super) const fn new(flight: Arc<Flight>, waiting: Arc<Waiting>) -> Self {
+        Self { flight, waiting, produced: false }
     }
 
-    /// The same, as the one who produced the flight and watches over its delivery.
+    /// The same, as the one who produces the flight.
     #[must_use]
-    pub(super) fn carrying(mut self, delivery: Delivery) -> Self {
-        self.delivery = Some(delivery);
+    pub(super) fn producing(mut self) -> Self {
         self.produced = true;
         self
     }
@@ -56,20 +50,18 @@ impl Waiter {
 
     /// Waits until `wait` is fulfilled or over, or all waits are, then has the outcome looked up
     /// once more.
-    pub(super) async fn wait(
-        &mut self,
-        begun: Instant,
-        wait: Wait,
-        last: Duration,
-    ) -> Option<Seen> {
+    pub(super) async fn wait(&self, begun: Instant, wait: Wait, last: Duration) -> Option<Seen> {
         let look: fn(&State) -> Option<Seen> = match wait {
             Wait::Outcome(_) => settled,
-            Wait::Durable(_) => settled_or_durable,
+            Wait::Durable(_) => {
+                self.flight.want_durable();
+                settled_or_durable
+            }
         };
         let waiting = Arc::clone(&self.waiting);
         tokio::select! {
             biased;
-            seen = timeout_at(begun + wait.limit(), self.see(look)) => {
+            seen = timeout_at(begun + wait.limit(), self.flight.until(look)) => {
                 if let Ok(seen) = seen {
                     return Some(seen);
                 }
@@ -82,41 +74,13 @@ impl Waiter {
             Some(seen) => Some(Some(seen)),
             None => (state.look_ups() > before).then_some(None),
         };
-        timeout(last, self.see(looked_up)).await.ok().flatten()
-    }
-
-    /// Waits until `look` sees something, and passes on what becomes of the delivery meanwhile.
-    async fn see<T>(&mut self, look: impl Fn(&State) -> Option<T>) -> T {
-        loop {
-            let delivered = match &mut self.delivery {
-                None => return self.flight.until(look).await,
-                Some(delivery) => tokio::select! {
-                    biased;
-                    seen = self.flight.until(&look) => return seen,
-                    delivered = delivery => delivered,
-                },
-            };
-            self.delivery = None;
-            self.waiting.delivered(&self.flight, delivered);
-        }
+        timeout(last, self.flight.until(looked_up)).await.ok().flatten()
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
         self.waiting.leave(&self.flight);
-        let Some(delivery) = self.delivery.take() else {
-            return;
-        };
-        if self.flight.is_settled() {
-            return;
-        }
-        // Others may be attached, or may attach until the delivery is known.
-        let (flight, waiting) = (Arc::clone(&self.flight), Arc::clone(&self.waiting));
-        self.runtime.spawn(async move {
-            let delivered: Delivered = delivery.await;
-            waiting.delivered(&flight, delivered);
-        });
     }
 }
 

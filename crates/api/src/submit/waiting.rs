@@ -79,11 +79,11 @@ impl Waiting {
             Delivered::At(_) => {
                 fail_point!("C2");
                 flight.delivered(Known::Durable);
-                self.forget_if(flight, Flight::is_forgettable);
+                self.forget_if_left(flight);
             }
             Delivered::Unknown => {
                 flight.delivered(Known::Never);
-                self.forget_if(flight, Flight::is_forgettable);
+                self.forget_if_left(flight);
             }
             Delivered::Not(why) => {
                 // First out of reach, so that whoever comes now is produced anew.
@@ -96,6 +96,10 @@ impl Waiting {
     /// One caller waits no longer.
     pub(super) fn leave(&self, flight: &Arc<Flight>) {
         flight.leave();
+        self.forget_if_left(flight);
+    }
+
+    fn forget_if_left(&self, flight: &Arc<Flight>) {
         if flight.is_forgettable() {
             self.forget_if(flight, Flight::is_forgettable);
         }

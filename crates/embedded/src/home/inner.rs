@@ -103,6 +103,12 @@ impl Inner {
         answered.await.map_err(|_| Fault::BrokenOff)?
     }
 
+    /// Has the writer do any work.
+    #[cfg(test)]
+    pub(crate) fn enqueue(&self, work: Box<dyn crate::batch::Work>) {
+        self.threads.queue.work(work).unwrap();
+    }
+
     /// Enqueues a record for the log of requests.
     pub(crate) fn append(
         &self,

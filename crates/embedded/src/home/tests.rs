@@ -317,3 +317,46 @@ async fn after_a_failure_nobody_who_waited_is_answered_and_nothing_more_is_taken
     timeout(Duration::from_secs(5), home.close()).await.unwrap();
     assert!(matches!(Home::open(directory.path(), &settings()), Err(OpenError::Held { .. })));
 }
+
+#[tokio::test]
+async fn a_writer_that_panics_has_failed_as_one_whose_write_failed() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::open(directory.path(), &partitions(1)).unwrap();
+    append(&home, "a", "r1").await;
+    let panicking = home.clone();
+    let panicking = tokio::spawn(async move {
+        let panics = |_: &mut crate::batch::Batch| -> crate::tables::Result<()> {
+            panic!("as the test wants")
+        };
+        panicking.inner.write(0, panics).await.is_ok()
+    });
+    let failure = timeout(Duration::from_secs(5), home.failed()).await.unwrap();
+    assert!(failure.to_string().contains("as the test wants"), "{failure}");
+    let quiet = Duration::from_millis(200);
+    assert!(timeout(quiet, panicking).await.is_err(), "who waited for the write was answered");
+    assert_eq!(home.append(command("a", "r2")).unwrap_err(), NotAccepted::Closed);
+    timeout(Duration::from_secs(5), home.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_writer_that_panics_while_it_answers_has_failed_too() {
+    struct Panics;
+    impl crate::batch::Work for Panics {
+        fn bytes(&self) -> usize {
+            0
+        }
+        fn stage(&mut self, _: &mut crate::batch::Batch) -> crate::tables::Result<()> {
+            Ok(())
+        }
+        fn finish(self: Box<Self>) {
+            panic!("as the test wants");
+        }
+        fn refuse(self: Box<Self>) {}
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::open(directory.path(), &partitions(1)).unwrap();
+    home.inner.enqueue(Box::new(Panics));
+    let failure = timeout(Duration::from_secs(5), home.failed()).await.unwrap();
+    assert!(failure.to_string().contains("as the test wants"), "{failure}");
+    assert_eq!(home.append(command("a", "r1")).unwrap_err(), NotAccepted::Closed);
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::Settings;
 use crate::batch::Batch;
-use crate::failure::Failures;
+use crate::failure::{Failures, contained};
 use crate::queue::{Queue, lock};
 use crate::space::Space;
 use crate::tables::Tables;
@@ -55,6 +55,18 @@ impl Threads {
     }
 
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let (queue, failures) = (Arc::clone(&self.queue), Arc::clone(&self.failures));
+        // A thread that is gone writes or watches nothing more: that must not go unnoticed.
+        let run = move || {
+            let ended: Result<(), String> = contained(|| {
+                run();
+                Ok::<(), String>(())
+            });
+            if let Err(why) = ended {
+                queue.fail(Vec::new());
+                failures.report(&why);
+            }
+        };
         let handle = thread::Builder::new().name(name.to_owned()).spawn(run)?;
         lock(&self.handles).push(handle);
         Ok(())
@@ -70,7 +82,7 @@ impl Threads {
             return;
         }
         for handle in handles {
-            // A panic has been reported where it happened.
+            // A panic has been reported as a failure.
             drop(handle.join());
         }
     }

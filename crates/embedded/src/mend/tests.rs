@@ -23,9 +23,10 @@ async fn written(count: u32) -> (TempDir, PathBuf) {
 
 /// All batches of a journal.
 fn batches(path: &Path) -> Vec<Span> {
-    let mut reader = BufReader::new(File::open(path).unwrap());
+    let image = fs::read(path).unwrap();
+    let mut reader = image.as_slice();
     let mut spans: Vec<Span> = Vec::new();
-    while let Found::Whole(bytes) = batch(&mut reader).unwrap() {
+    while let Found::Whole(bytes) = batch(&mut reader, image.len() as u64).unwrap() {
         spans.push(Span { from: spans.last().map_or(0, |last| last.to()), bytes });
     }
     spans
@@ -94,4 +95,50 @@ async fn damage_before_the_end_is_refused() {
     overwrite(&journal, first.to() - 30, &[0xff; 4]);
     let refused = Home::open(directory.path(), &settings());
     assert!(matches!(refused, Err(OpenError::Damaged { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_torn_batch_with_a_whole_one_behind_it_is_refused_and_nothing_is_changed() {
+    let (directory, journal) = written(4).await;
+    let second = batches(&journal)[1];
+    let image = fs::read(&journal).unwrap();
+    let (from, to) = (second.from, second.to());
+    // Zeros, as a disk leaves them that has lost a sector: at the start, the middle and the end.
+    let holes = [(from, 1), (from, second.bytes), (from + 20, 30), (to - 4, 4), (to - 13, 13)];
+    for (at, bytes) in holes {
+        fs::write(&journal, &image).unwrap();
+        overwrite(&journal, at, &vec![0; usize::try_from(bytes).unwrap()]);
+        let damaged = fs::read(&journal).unwrap();
+        let refused = Home::open(directory.path(), &settings());
+        let Err(OpenError::Damaged { why, .. }) = refused else {
+            panic!("{at} {bytes}: {refused:?}")
+        };
+        assert!(why.contains(&format!("byte {from}")), "{why}");
+        assert!(why.contains("backup"), "says what to do: {why}");
+        assert!(fs::read(&journal).unwrap() == damaged, "nothing was changed");
+    }
+    fs::write(&journal, &image).unwrap();
+    assert_eq!(read(&directory).await, ["r0", "r1", "r2", "r3"]);
+}
+
+#[tokio::test]
+async fn a_damaged_first_batch_is_refused_when_others_follow() {
+    let (directory, journal) = written(2).await;
+    overwrite(&journal, 0, &[0; 16]);
+    let refused = Home::open(directory.path(), &settings());
+    assert!(matches!(refused, Err(OpenError::Damaged { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_older_batch_behind_a_torn_end_proves_nothing() {
+    let (directory, journal) = written(3).await;
+    let spans = batches(&journal);
+    let image = fs::read(&journal).unwrap();
+    // The last batch is torn, and its bytes happen to hold a batch of before.
+    let (first, last) = (spans[0], spans[2]);
+    let old = &image[..usize::try_from(first.bytes).unwrap()];
+    let file = OpenOptions::new().write(true).open(&journal).unwrap();
+    file.set_len(last.from + 10).unwrap();
+    file.write_all_at(old, last.from + 10).unwrap();
+    assert_eq!(read(&directory).await, ["r0", "r1"]);
 }

@@ -1,8 +1,9 @@
 //! A record that ends the process is found, and only it is lost.
 
 use ordain_model::{Code, Outcome};
+use ordain_ports::Position;
 use ordain_testkit::Gate;
-use ordain_testkit::faulty::Read;
+use ordain_testkit::faulty::{Insert, Publish, Read, Save};
 
 use crate::world::{World, add};
 
@@ -62,4 +63,54 @@ async fn marks_of_other_records_do_not_add_up() {
     let working = world.work();
     assert_eq!(world.outcome("other", "next").await.outcome, Outcome::Success);
     working.drain().await;
+}
+
+#[tokio::test]
+async fn a_lane_that_is_lost_is_no_crash_of_the_record_it_was_deciding() {
+    let world = crashed(1).await;
+    let mut gate = Gate::shut();
+    world.commits.plan_read(Read::PausedBefore(gate.clone()));
+    let working = world.work();
+    for _ in 0..4 {
+        gate.reached().await;
+        // The partition is taken away while the record is being decided; the process goes on, and
+        // is given the partition again.
+        assert!(working.control.fence(0));
+        world.commits.plan(Insert::Unavailable);
+        let next = Gate::shut();
+        world.commits.plan_read(Read::PausedBefore(next.clone()));
+        gate.open();
+        gate = next;
+    }
+    gate.reached().await;
+    gate.open();
+    world.check(&["p", "poison"]).await;
+    assert_eq!(world.find("poison", "bad").await.unwrap().outcome, Outcome::Success);
+    working.drain().await;
+}
+
+#[tokio::test]
+async fn a_lane_whose_finisher_is_fenced_leaves_no_mark_behind() {
+    let world = crashed(1).await;
+    let gates = [Gate::shut(), Gate::shut(), Gate::shut()];
+    for gate in &gates {
+        world.commits.plan_read(Read::PausedBefore(gate.clone()));
+    }
+    let [first, second, again] = gates;
+    let publishing = Gate::shut();
+    world.events.plan(Publish::PausedBefore(publishing.clone()));
+    let working = world.work();
+    first.reached().await;
+    working.control.plan_save(0, Save::Fenced);
+    first.open();
+    // The second record is marked and being loaded when the finisher of the first learns that the
+    // partition has moved.
+    second.reached().await;
+    publishing.open();
+    // The member is given the partition again, and looks the first record's aggregate up.
+    again.reached().await;
+    working.crash().await;
+    let position = Position { partition: 0, offset: 1 };
+    let marked = world.home.crash_marks().mark(position).await.unwrap();
+    assert_eq!(marked, 1, "the lane that was lost left its mark behind");
 }

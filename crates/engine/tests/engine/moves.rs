@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ordain_model::Outcome;
-use ordain_ports::partition_of;
+use ordain_ports::{Action, partition_of};
 use ordain_testkit::faulty::{Insert, Save};
 use ordain_testkit::{Gate, until};
 
@@ -165,4 +165,35 @@ async fn two_owners_at_once_both_make_progress_or_give_way() {
         world.history("p").await.iter().map(|commit| commit.request.to_string()).collect();
     assert_eq!(requests, ["foreign", "a", "b"]);
     working.drain().await;
+}
+
+#[tokio::test]
+async fn a_feed_that_does_not_answer_is_asked_again() {
+    let world = World::new().await;
+    let working = world.work();
+    world.append(&[add("p", "a")]).await;
+    world.settled().await;
+    for action in [Action::TryAgain, Action::CallPerson, Action::TryAgain] {
+        working.control.plan_lane(action);
+    }
+    // The lane ends, so that the member asks for the next one.
+    assert!(working.control.fence(0));
+    until("the errors", || async { working.control.is_lane_plan_done().then_some(()) }).await;
+    world.append(&[add("p", "b")]).await;
+    world.check(&["p"]).await;
+    assert_eq!(world.history("p").await.len(), 2);
+    working.drain().await;
+}
+
+#[tokio::test]
+async fn a_feed_that_failed_for_good_ends_the_worker() {
+    let world = World::new().await;
+    for action in [Action::Stop, Action::GiveUp] {
+        let working = world.work();
+        world.append(&[add("p", "a")]).await;
+        world.settled().await;
+        working.control.plan_lane(action);
+        assert!(working.control.fence(0));
+        assert_eq!(working.error().await.action(), action);
+    }
 }

@@ -3,7 +3,7 @@
 use ordain_testkit::faulty::{Insert, Publish};
 use ordain_testkit::{Gate, until};
 
-use crate::world::{World, add, wanted};
+use crate::world::{World, add, probe, wanted};
 
 #[tokio::test]
 async fn a_publication_that_fails_is_made_again_from_what_is_known() {
@@ -103,12 +103,37 @@ async fn what_was_published_is_not_published_again_by_a_late_repeat() {
     successor.drain().await;
 }
 
+/// What was handed to the log of one probe, as sequences in the order of publication.
+async fn sequences(world: &World, id: &str) -> Vec<u64> {
+    let published = world.published().await;
+    let of = published.iter().filter(|seen| seen.aggregate == probe(id));
+    of.map(|seen| seen.event.sequence).collect()
+}
+
 #[tokio::test]
 async fn a_conflict_in_the_middle_of_a_batch_keeps_the_order() {
-    let world = World::new().await;
-    world.commits.plan(Insert::ConflictRolledBack(2));
-    world.append(&[add("p", "a"), add("q", "b"), add("p", "c"), add("q", "d")]).await;
-    let working = world.work();
-    world.check(&["p", "q"]).await;
-    working.drain().await;
+    for at in 1..4 {
+        let world = World::new().await;
+        world.commits.plan(Insert::ConflictRolledBack(at));
+        world.append(&[add("p", "a"), add("q", "b"), add("p", "c"), add("q", "d")]).await;
+        let working = world.work();
+        world.check(&["p", "q"]).await;
+        for id in ["p", "q"] {
+            assert_eq!(sequences(&world, id).await, [1, 2], "{id}, conflict at {at}");
+        }
+        working.drain().await;
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_insert_in_the_middle_of_a_batch_publishes_each_event_once() {
+    for stored in 0..=4 {
+        let world = World::new().await;
+        world.commits.plan(Insert::Prefix { stored, reported: stored / 2 });
+        world.append(&[add("p", "a"), add("p", "b"), add("p", "c"), add("p", "d")]).await;
+        let working = world.work();
+        world.check(&["p"]).await;
+        assert_eq!(sequences(&world, "p").await, [1, 2, 3, 4], "{stored} stored");
+        working.drain().await;
+    }
 }

@@ -38,7 +38,7 @@ pub(crate) struct World {
 pub(crate) struct Working {
     pub(crate) control: Control,
     leave: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), ordain_ports::Error>>,
 }
 
 impl Working {
@@ -55,7 +55,12 @@ impl Working {
 
     /// Waits until the worker has left.
     pub(crate) async fn left(self) {
-        within("the worker to leave", self.task).await.unwrap();
+        within("the worker to leave", self.task).await.unwrap().unwrap();
+    }
+
+    /// Waits until the worker has ended by itself, and gives why.
+    pub(crate) async fn error(self) -> ordain_ports::Error {
+        within("the worker to end", self.task).await.unwrap().unwrap_err()
     }
 
     /// Ends the worker as a crash does.
@@ -227,7 +232,7 @@ impl World {
         let (feed, control) = faulty::Feed::wrap(self.home.join_requests());
         let leave = CancellationToken::new();
         let told = leave.clone();
-        let task = tokio::spawn(async move { worker.run(feed, told).await.unwrap() });
+        let task = tokio::spawn(async move { worker.run(feed, told).await });
         Working { control, leave, task }
     }
 

@@ -1,6 +1,7 @@
 //! A piece of JSON as text, kept as it was written.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
@@ -17,7 +18,7 @@ use super::Document;
 ///
 /// Two texts are equal when their bytes are; [`Document::canonical`] compares meanings.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Json(Box<str>);
+pub struct Json(Arc<str>);
 
 impl Json {
     /// What a value serialises to.
@@ -67,7 +68,7 @@ impl TryFrom<String> for Json {
 
 impl From<Json> for String {
     fn from(json: Json) -> Self {
-        json.0.into()
+        json.0.as_ref().to_owned()
     }
 }
 
@@ -104,9 +105,9 @@ impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
             let raw = Box::<RawValue>::deserialize(deserializer).map_err(de::Error::custom)?;
-            Ok(Self(raw.into()))
+            Ok(Self(raw.get().into()))
         } else {
-            Box::<str>::deserialize(deserializer).map(Self)
+            Arc::<str>::deserialize(deserializer).map(Self)
         }
     }
 }

@@ -54,6 +54,20 @@ pub enum Read {
     PausedAfter(Gate),
 }
 
+/// A call that went through to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// So many aggregates were loaded, with so many bytes of states and events.
+    Load {
+        /// How many aggregates.
+        aggregates: usize,
+        /// Bytes of their states and of the events in their tails.
+        bytes: usize,
+    },
+    /// So many commits were to be inserted.
+    Insert(usize),
+}
+
 /// Wraps a commit store.
 pub struct Commits {
     inner: Arc<dyn Port>,
@@ -61,6 +75,7 @@ pub struct Commits {
     reads: Plan<Read>,
     late: Mutex<VecDeque<Vec<Arc<Commit>>>>,
     sent: Mutex<Vec<Vec<Arc<Commit>>>>,
+    calls: Mutex<Vec<Call>>,
 }
 
 impl Commits {
@@ -73,6 +88,7 @@ impl Commits {
             reads: Plan::new(),
             late: Mutex::default(),
             sent: Mutex::default(),
+            calls: Mutex::default(),
         })
     }
 
@@ -108,6 +124,12 @@ impl Commits {
     #[must_use]
     pub fn asked(&self) -> Vec<Vec<Arc<Commit>>> {
         lock(&self.sent).clone()
+    }
+
+    /// The loads and inserts that were asked for, in order. Forgets them.
+    #[must_use]
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *lock(&self.calls))
     }
 
     /// Stores so many, then says why the next one was not; a real stop among them comes first.
@@ -169,6 +191,12 @@ impl Commits {
     }
 }
 
+fn bytes(stored: &Stored) -> usize {
+    let state = stored.snapshot.as_ref().map_or(0, |snapshot| snapshot.state.as_str().len());
+    let events = stored.tail.iter().flat_map(|commit| &commit.events);
+    state + events.map(|event| event.data.as_str().len()).sum::<usize>()
+}
+
 fn prefix(commits: &[Arc<Commit>], length: usize) -> &[Arc<Commit>] {
     commits.get(..length).unwrap_or(commits)
 }
@@ -184,6 +212,7 @@ async fn pass(gate: Option<Gate>) {
 impl Port for Commits {
     async fn insert(&self, commits: &[Arc<Commit>]) -> Inserted {
         lock(&self.sent).push(commits.to_vec());
+        lock(&self.calls).push(Call::Insert(commits.len()));
         match self.inserts.take(commits) {
             Some(fault) => self.insert_faulty(commits, fault).await,
             None => self.inner.insert(commits).await,
@@ -193,6 +222,10 @@ impl Port for Commits {
     async fn load(&self, aggregates: &[Load]) -> Result<Vec<Stored>, Error> {
         let gate = self.before_read().await?;
         let stored = self.inner.load(aggregates).await;
+        if let Ok(stored) = &stored {
+            let (aggregates, bytes) = (stored.len(), stored.iter().map(bytes).sum());
+            lock(&self.calls).push(Call::Load { aggregates, bytes });
+        }
         pass(gate).await;
         stored
     }

@@ -1,6 +1,6 @@
 //! A feed whose lanes are revoked, lost and paused as told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -38,6 +38,7 @@ struct Told {
     nexts: Mutex<HashMap<u32, Gate>>,
     saves: Mutex<HashMap<u32, Arc<Plan<Save>>>>,
     saved: Mutex<Vec<(u32, u64)>>,
+    lanes: Mutex<VecDeque<Action>>,
 }
 
 /// What the test tells the lanes of one feed. Clones speak to the same lanes.
@@ -67,6 +68,18 @@ impl Control {
     /// The next saving of this partition's lane meets this.
     pub fn plan_save(&self, partition: u32, fault: Save) {
         self.saves(partition).add(None, fault);
+    }
+
+    /// The next lane that the member asks for is not given out: an error asks for this action
+    /// instead.
+    pub fn plan_lane(&self, action: Action) {
+        lock(&self.0.lanes).push_back(action);
+    }
+
+    /// Whether all errors that were planned instead of lanes have happened.
+    #[must_use]
+    pub fn is_lane_plan_done(&self) -> bool {
+        lock(&self.0.lanes).is_empty()
     }
 
     /// The progress that was to be saved, (partition, offset) in order, whatever became of it.
@@ -103,6 +116,10 @@ impl<R: Send + 'static> Feed<R> {
 #[deny(clippy::missing_trait_methods)]
 impl<R: Send + 'static> FeedPort<R> for Feed<R> {
     async fn lane(&mut self) -> Result<Option<Box<dyn LanePort<R>>>, Error> {
+        let fault = lock(&self.control.0.lanes).pop_front();
+        if let Some(action) = fault {
+            return Err(planned(action));
+        }
         let Some(inner) = self.inner.lane().await? else {
             return Ok(None);
         };

@@ -71,6 +71,11 @@ impl Batch {
         }
     }
 
+    /// Whether nothing in it concerns the view.
+    pub(super) fn passes_over(&self) -> bool {
+        self.pending.is_empty() && self.letters.is_empty()
+    }
+
     /// Up to where all is done once every aggregate is, if that is further than before; and why
     /// it is not the end of the batch.
     pub(super) fn done(self) -> (Option<u64>, Option<Blocked>) {

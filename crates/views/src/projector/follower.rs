@@ -7,9 +7,10 @@ use ordain_ports::{DeadLetter, Input, Lane, Published, Record};
 use quick_cache::unsync::Cache;
 use tracing::{error, warn};
 
-use super::Ports;
 use super::batch::{Batch, Blocked, Next, Place, Step};
 use super::held::{Held, Lost};
+use super::row_cache::RowCache;
+use super::{Ports, ReportStop};
 use crate::{Settings, View};
 use ordain_model::AggregateKey;
 
@@ -20,6 +21,16 @@ pub(super) struct Follower {
     pub(super) settings: Settings,
     pub(super) held: Held,
     pub(super) places: Cache<AggregateKey, Place>,
+    pub(super) rows: RowCache,
+    /// What is done and not saved, because nothing in it concerned the view.
+    unsaved: Unsaved,
+}
+
+/// Progress that only passed over records: losing it costs reading them again.
+#[derive(Debug, Default)]
+struct Unsaved {
+    progress: Option<u64>,
+    records: usize,
 }
 
 impl Follower {
@@ -31,17 +42,22 @@ impl Follower {
     ) -> Self {
         let held = Held::new(lane, view.name(), settings.retry_ms_max);
         let places = Cache::new(settings.lane_marks_max);
-        Self { view, ports, settings, held, places }
+        let rows = RowCache::new(settings.lane_rows_bytes_max);
+        Self { view, ports, settings, held, places, rows, unsaved: Unsaved::default() }
     }
 
     /// Follows the lane until it is revoked or lost.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self, report_stop: &ReportStop) {
         while let Ok(Input::Records(records)) = self.next().await {
             match self.project(records).await {
                 Ok(None) => {}
-                Ok(Some(blocked)) => return self.hold(blocked).await,
+                Ok(Some(blocked)) => return self.hold(blocked, report_stop).await,
                 Err(Lost) => return,
             }
+        }
+        if let Some(progress) = self.unsaved.progress {
+            // Of no consequence when it fails: only records that are passed over are read again.
+            self.save(progress).await.ok();
         }
     }
 
@@ -55,7 +71,11 @@ impl Follower {
     async fn project(&mut self, records: Vec<Record<Published>>) -> Result<Option<Blocked>, Lost> {
         let view = self.view.name();
         histogram!("ordain_views_batch_records", "view" => view).record(records.len() as f64);
+        let count = records.len();
         let mut batch = Batch::of(self.view.as_ref(), self.ports.clock.now(), records);
+        if batch.passes_over() {
+            return self.pass_over(batch, count).await;
+        }
         for letter in &batch.letters {
             counter!("ordain_views_damaged_records", "view" => view).increment(1);
             report_damaged(view, letter);
@@ -80,7 +100,26 @@ impl Follower {
         self.finish(batch).await
     }
 
-    async fn finish(&self, mut batch: Batch) -> Result<Option<Blocked>, Lost> {
+    /// Nothing in the batch concerns the view: there is no hurry to save that.
+    async fn pass_over(&mut self, batch: Batch, count: usize) -> Result<Option<Blocked>, Lost> {
+        let (progress, blocked) = batch.done();
+        self.unsaved.progress = progress;
+        self.unsaved.records += count;
+        if self.unsaved.records >= self.settings.unsaved_records_max
+            && let Some(progress) = progress
+        {
+            self.save(progress).await?;
+        }
+        Ok(blocked)
+    }
+
+    async fn save(&mut self, progress: u64) -> Result<(), Lost> {
+        self.held.tried("saving progress", || self.held.lane.save(progress)).await?;
+        self.unsaved = Unsaved::default();
+        Ok(())
+    }
+
+    async fn finish(&mut self, mut batch: Batch) -> Result<Option<Blocked>, Lost> {
         let letters = std::mem::take(&mut batch.letters);
         if !letters.is_empty() {
             let put = || self.ports.dead_letters.put(letters.clone());
@@ -89,8 +128,7 @@ impl Follower {
         fail::fail_point!("C12");
         let (progress, blocked) = batch.done();
         if let Some(progress) = progress {
-            let save = || self.held.lane.save(progress);
-            self.held.tried("saving progress", save).await?;
+            self.save(progress).await?;
         }
         Ok(blocked)
     }
@@ -176,14 +214,16 @@ impl Follower {
     }
 
     /// Holds on to a lane that cannot go on, until it is revoked.
-    async fn hold(&self, blocked: Blocked) {
+    async fn hold(&self, blocked: Blocked, report_stop: &ReportStop) {
         let Blocked { position, why } = blocked;
         let (view, partition, offset) = (self.view.name(), position.partition, position.offset);
         error!(view, partition, offset, %why, "view_lane_stopped");
         let stopped = gauge!("ordain_views_stopped_lanes", "view" => view);
         stopped.increment(1.0);
+        report_stop(partition, Some(&format!("at offset {offset}: {why}")));
         let mut backoff = self.held.backoff();
         while self.held.pause(&mut backoff).await.is_ok() {}
+        report_stop(partition, None);
         stopped.decrement(1.0);
     }
 }

@@ -45,17 +45,24 @@ impl Follower {
 
     /// The rows that the steps touch, as they are stored, in the order of the steps.
     async fn rows(&self, steps: &[Step]) -> Result<Vec<Option<Row>>, Lost> {
-        let rows = steps.iter().flat_map(|step| step.touched.rows());
-        let keys: Vec<String> = rows.map(|row| row.key.clone()).collect();
+        let touched = steps.iter().flat_map(|step| step.touched.rows());
+        let mut rows: Vec<Option<Row>> =
+            touched.clone().map(|touched| self.rows.get(&touched.key)).collect();
+        let unknown = touched.zip(&rows).filter(|(_, row)| row.is_none());
+        let keys: Vec<String> = unknown.map(|(touched, _)| touched.key.clone()).collect();
         if keys.is_empty() {
-            return Ok(Vec::new());
+            return Ok(rows);
         }
         let view = self.view.name();
-        self.held.tried("reading rows", || self.ports.views.rows(view, &keys)).await
+        let read = self.held.tried("reading rows", || self.ports.views.rows(view, &keys)).await?;
+        for (row, read) in rows.iter_mut().filter(|row| row.is_none()).zip(read) {
+            *row = read;
+        }
+        Ok(rows)
     }
 
     async fn write_rows(
-        &self,
+        &mut self,
         writes: Writes,
         steps: &mut [Step],
         backoff: &mut Backoff,
@@ -63,14 +70,20 @@ impl Follower {
         if writes.rows.is_empty() {
             return Ok(());
         }
-        match self.ports.views.write(self.view.name(), writes.rows).await {
-            Ok(written) => {
-                let refused = writes.steps.into_iter().zip(written).filter(|(_, written)| !written);
-                refused.for_each(|(step, _)| refuse(steps, step));
-            }
+        let rows: Vec<Row> = writes.rows.iter().map(|write| write.row.clone()).collect();
+        let written = match self.ports.views.write(self.view.name(), writes.rows).await {
+            Ok(written) => written,
             Err(failed) => {
                 self.held.after("writing rows", &failed, backoff).await?;
-                writes.steps.into_iter().for_each(|step| refuse(steps, step));
+                vec![false; rows.len()]
+            }
+        };
+        for ((step, row), written) in writes.steps.into_iter().zip(rows).zip(written) {
+            if written {
+                self.rows.put(row);
+            } else {
+                self.rows.forget(&row.key);
+                refuse(steps, step);
             }
         }
         Ok(())

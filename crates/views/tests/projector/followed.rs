@@ -59,6 +59,19 @@ async fn a_repeat_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeat_behind_a_later_event_is_dropped() {
+    let world = World::new();
+    let (_, commits) = Line::deposits("a", 3);
+    world.store(&commits).await;
+    // One batch of the projector holds all of it: 1, 2, 1, 3, 2, 3, 4.
+    let order = [0, 1, 0, 2, 1, 2, 3].map(|at: usize| commits[at].clone());
+    world.publish(&order).await;
+    let running = world.run(Accounts);
+    world.shows(&Accounts, &commits).await;
+    running.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gap_is_filled_from_the_commits() {
     let world = World::new();
     let (_, commits) = Line::deposits("a", 9);

@@ -7,6 +7,7 @@ use axum::body::Body;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Problem, ProblemKind, Settings};
 
@@ -31,6 +32,7 @@ pub(super) struct Lines {
     searched: usize,
     line_bytes_max: usize,
     idle: Duration,
+    going_down: CancellationToken,
     state: State,
 }
 
@@ -56,19 +58,20 @@ impl Source {
 }
 
 impl Lines {
-    pub(super) fn new(body: Body, settings: &Settings) -> Self {
+    pub(super) fn new(body: Body, settings: &Settings, going_down: CancellationToken) -> Self {
         Self {
             body,
             buffer: BytesMut::new(),
             searched: 0,
             line_bytes_max: settings.body_bytes_max + AROUND_DATA_BYTES_MAX,
             idle: Duration::from_millis(settings.body_ms_max),
+            going_down,
             state: State::Reading,
         }
     }
 
     /// The next line that is not empty; a problem for one that is too long, and as the last one
-    /// when the body breaks off or nothing comes for too long.
+    /// when the body breaks off, nothing comes for too long, or the process goes down.
     async fn next(&mut self) -> Option<Result<Bytes, Problem>> {
         loop {
             if let Some(line) = self.buffered() {
@@ -77,7 +80,12 @@ impl Lines {
             if self.state == State::Ended {
                 return None;
             }
-            match timeout(self.idle, self.body.frame()).await {
+            let read = tokio::select! {
+                biased;
+                () = self.going_down.cancelled() => return self.broken(Problem::going_down()),
+                read = timeout(self.idle, self.body.frame()) => read,
+            };
+            match read {
                 Ok(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data() {
                         self.buffer.extend_from_slice(&data);

@@ -95,6 +95,8 @@ async fn a_retry_is_noted_before_it_is_sent_and_answered_with_its_outcome() {
     assert_eq!(read.header("idempotency-key"), Some(command.request.as_str()));
     assert_ne!(command.request.as_str(), "r");
     assert_eq!(command.data.as_str(), r#"{"amount":1}"#);
+    // Whoever sends it again wants it done now, on the aggregate as it is.
+    assert_eq!((command.deadline, command.expected_sequence), (None, None));
 }
 
 #[tokio::test]
