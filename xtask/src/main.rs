@@ -3,6 +3,7 @@
 
 mod bench;
 mod run;
+mod services;
 mod test;
 mod tools;
 
@@ -31,6 +32,12 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Real servers for the tests: Kafka, MongoDB, Redis.
+    Services {
+        /// What to do with them.
+        #[command(subcommand)]
+        task: services::Task,
+    },
     /// Measure commands per second and latency of a release build on this machine.
     Bench {
         /// How long each measurement takes.
@@ -44,6 +51,7 @@ fn main() -> anyhow::Result<()> {
         Task::Test => test::run(),
         Task::Model => run::cargo(&["run", "--release", "--package", "ordain-protocol"]),
         Task::PowerCut { images, seed } => test::power_cut(images, seed),
+        Task::Services { task } => services::run(task),
         Task::Bench { seconds } => bench::run(seconds),
     }
 }

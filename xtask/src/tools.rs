@@ -11,8 +11,17 @@ const CARGO_DENY: &str = "0.20.2";
 
 /// Installs what is missing: with the rights to do so, else it says what to type.
 pub(crate) fn ensure() -> anyhow::Result<()> {
-    if !answers("strace", "--version") {
-        debian(&["strace"])?;
+    ensure_program("strace", "--version", &["strace"])
+}
+
+/// Installs the packages when the program does not answer.
+pub(crate) fn ensure_program(
+    program: &str,
+    argument: &str,
+    packages: &[&str],
+) -> anyhow::Result<()> {
+    if !answers(program, argument) {
+        debian(packages)?;
     }
     Ok(())
 }
@@ -39,19 +48,25 @@ pub(crate) fn cargo_deny() -> anyhow::Result<PathBuf> {
 }
 
 fn answers(program: &str, argument: &str) -> bool {
-    let status =
-        Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    succeeds(Command::new(program).arg(argument))
+}
+
+/// Whether a program runs and ends well. What it says is dropped.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
 
-fn debian(packages: &[&str]) -> anyhow::Result<()> {
+/// Installs packages of Debian, as root; else says what root has to type.
+pub(crate) fn debian(packages: &[&str]) -> anyhow::Result<()> {
     let install = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
-    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-    if !root || !answers("apt-get", "--version") {
+    if !rustix::process::geteuid().is_root() || !answers("apt-get", "--version") {
         bail!("the tests need {}; as root, type: {install}", packages.join(", "));
     }
     run::run(Command::new("apt-get").arg("update").stdout(Stdio::null()), "apt-get update")?;
     let mut command = Command::new("sh");
     command.args(["-c", &install]).stdout(Stdio::null()).env("DEBIAN_FRONTEND", "noninteractive");
+    // A run level at which no service is started: what is installed here is started by hand.
+    command.env("RUNLEVEL", "1");
     run::run(&mut command, &install)
 }

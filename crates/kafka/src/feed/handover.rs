@@ -1,0 +1,88 @@
+//! What the driver calls back with, handed over to the thread that polls it.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, TopicPartitionList};
+
+use super::lock;
+use crate::broker;
+
+/// Partitions that come or go. The driver waits until this is carried out.
+#[derive(Debug)]
+pub(crate) enum Move {
+    Come(TopicPartitionList),
+    Go(TopicPartitionList),
+}
+
+/// Keeps what is to be moved until the thread has time for it.
+#[derive(Debug, Default)]
+pub(crate) struct Handover {
+    moves: Mutex<VecDeque<Move>>,
+    /// Whether the thread carries nothing out any more: the consumer is being closed.
+    closing: AtomicBool,
+}
+
+impl Handover {
+    /// What comes next, if anything.
+    pub(crate) fn take(&self) -> Option<Move> {
+        lock(&self.moves).pop_front()
+    }
+
+    /// From now on whatever moves is carried out at once.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+}
+
+impl ClientContext for Handover {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        broker::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        broker::report(&error, reason);
+    }
+}
+
+impl ConsumerContext for Handover {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        err: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let step = match err {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Move::Come(partitions.clone()),
+            _ => Move::Go(partitions.clone()),
+        };
+        if self.closing.load(Ordering::Acquire) {
+            carry_out_or_log(consumer, &step);
+        } else {
+            lock(&self.moves).push_back(step);
+        }
+    }
+}
+
+/// Tells the driver that partitions have come or gone.
+pub(crate) fn carry_out(consumer: &BaseConsumer<Handover>, step: &Move) -> KafkaResult<()> {
+    let is_incremental = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+    match step {
+        Move::Come(partitions) if is_incremental => consumer.incremental_assign(partitions),
+        Move::Come(partitions) => consumer.assign(partitions),
+        Move::Go(partitions) if is_incremental => consumer.incremental_unassign(partitions),
+        Move::Go(_) => consumer.unassign(),
+    }
+}
+
+/// The same where nobody can do anything about its failing.
+pub(crate) fn carry_out_or_log(consumer: &BaseConsumer<Handover>, step: &Move) {
+    if let Err(error) = carry_out(consumer, step) {
+        tracing::warn!(%error, "kafka_move_failed");
+    }
+}

@@ -1,0 +1,106 @@
+//! The store of crash marks.
+
+use async_trait::async_trait;
+use bson::raw::{RawArrayBuf, RawDocumentBuf};
+use bson::{doc, rawdoc};
+use ordain_ports::{CrashMarks, Error, Position};
+
+use crate::Mongo;
+use crate::fault::Fault;
+use crate::read::{Query, Shows};
+use crate::record::bounded;
+use crate::server::{Server, Writes};
+use crate::setup::CRASH_MARKS;
+
+#[async_trait]
+impl CrashMarks for Mongo {
+    async fn begin(&self, partition: u32, progress: u64) -> Result<u32, Error> {
+        let server = &self.server;
+        let at = bounded(progress);
+        // Both are worked out from what stood there before.
+        let same = rawdoc! { "$eq": ["$progress", at] };
+        let times = rawdoc! { "$cond": [same, { "$add": ["$times", 1] }, 1] };
+        let mut stages = RawArrayBuf::new();
+        stages.push(rawdoc! { "$set": { "progress": at, "times": times } });
+        let change = rawdoc! { "update": stages };
+        let lane = rawdoc! { "partition": i64::from(partition) };
+        let begun = count(server, "begin_lane", lane, change).await?.saturating_sub(1);
+        let is_marked = is_marked(server, partition, at).await?;
+        forget_below(server, partition, at).await?;
+        Ok(begun.max(u32::from(is_marked)))
+    }
+
+    async fn mark(&self, position: Position) -> Result<u32, Error> {
+        let change = rawdoc! { "update": { "$inc": { "times": 1_i64 } } };
+        Ok(count(&self.server, "mark_record", id_of(position), change).await?)
+    }
+
+    async fn unmark(&self, position: Position) -> Result<(), Error> {
+        let one = rawdoc! { "q": { "_id": id_of(position) }, "limit": 1 };
+        Ok(remove(&self.server, "unmark_record", one).await?)
+    }
+}
+
+fn id_of(position: Position) -> RawDocumentBuf {
+    let Position { partition, offset } = position;
+    rawdoc! { "partition": i64::from(partition), "offset": bounded(offset) }
+}
+
+/// Changes a document, made if there is none, and gives the `times` that it then has.
+async fn count(
+    server: &Server,
+    operation: &'static str,
+    id: RawDocumentBuf,
+    change: RawDocumentBuf,
+) -> Result<u32, Fault> {
+    let mut command = rawdoc! {
+        "findAndModify": CRASH_MARKS,
+        "query": { "_id": id },
+        "upsert": true,
+        "new": true,
+        "writeConcern": server.durably(),
+    };
+    for field in &change {
+        let (name, value) = field.map_err(|error| Fault::unknown(error.to_string()))?;
+        command.append(name, value);
+    }
+    let answer = server.command(operation, command).await?;
+    if let Ok(error) = answer.get_document("writeConcernError") {
+        return Err(Fault::unknown(error.get_str("errmsg").unwrap_or("no majority")));
+    }
+    let times = answer.get_document("value").ok().and_then(|value| value.get("times"));
+    let times = times.and_then(|times| times.as_i64().or_else(|| times.as_i32().map(i64::from)));
+    let times = times.and_then(|times| u32::try_from(times).ok());
+    times.ok_or_else(|| Fault::unreadable("a crash mark", "it has no count"))
+}
+
+/// Whether a record of the partition at or above the progress is marked.
+async fn is_marked(server: &Server, partition: u32, from: i64) -> Result<bool, Fault> {
+    let partition = i64::from(partition);
+    let marks = doc! {
+        "$gte": { "partition": partition, "offset": from },
+        "$lte": { "partition": partition, "offset": i64::MAX },
+    };
+    let mut query = Query::new(CRASH_MARKS, doc! { "_id": marks }, Shows::Everything);
+    query.limit = Some(1);
+    Ok(!server.find("begin_lane", query).await?.is_empty())
+}
+
+/// Marks of records below the progress speak of nothing any more.
+async fn forget_below(server: &Server, partition: u32, end: i64) -> Result<(), Fault> {
+    let partition = i64::from(partition);
+    let marks = rawdoc! {
+        "$gte": { "partition": partition, "offset": 0_i64 },
+        "$lt": { "partition": partition, "offset": end },
+    };
+    remove(server, "begin_lane", rawdoc! { "q": { "_id": marks }, "limit": 0 }).await
+}
+
+async fn remove(
+    server: &Server,
+    operation: &'static str,
+    deletion: RawDocumentBuf,
+) -> Result<(), Fault> {
+    server.send_each(operation, (Writes::Delete, CRASH_MARKS), &[deletion]).await?;
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The way to the servers: every command of this crate is sent here, waits for its turn and for
+//! its answer so long and no longer, and is never abandoned by the driver.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
+use bson::{Document, rawdoc};
+use metrics::{counter, histogram};
+use mongodb::Database;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::timeout;
+
+use crate::Settings;
+use crate::fault::Fault;
+use crate::fence::Fence;
+use crate::reply::Reply;
+
+/// A document may be so large; the server's commands may be as large and 16 KiB more.
+pub(crate) const DOCUMENT_BYTES_MAX: usize = 16 << 20;
+
+/// A database, and the limits on what is done in it.
+pub(crate) struct Server {
+    pub(crate) database: Database,
+    pub(crate) settings: Settings,
+    /// Known once the unique index was seen without which commits must not be inserted.
+    pub(crate) guarded: OnceCell<()>,
+    pub(crate) fence: Fence,
+    /// As many as there are connections, so that what the driver is given is sent at once. Who
+    /// waits for one can still give up and be certain that nothing was sent.
+    connections: Arc<Semaphore>,
+}
+
+/// What the writes of a command are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writes {
+    /// Documents, in order; the first that cannot be inserted ends it.
+    InsertInOrder,
+    /// Documents, each on its own.
+    Insert,
+    /// Updates, each on its own.
+    Update,
+    /// Deletions, each on its own.
+    Delete,
+}
+
+impl Server {
+    pub(crate) fn new(database: Database, settings: Settings) -> Self {
+        let connections = usize::try_from(settings.pool_connections_max).unwrap_or(usize::MAX);
+        let connections = connections.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            database,
+            settings,
+            guarded: OnceCell::new(),
+            fence: Fence::default(),
+            connections: Arc::new(Semaphore::new(connections)),
+        }
+    }
+
+    /// Runs what the driver is to do, in a task of its own: whoever waits for it may go, the
+    /// driver's own state does not break.
+    pub(crate) async fn run<T, F>(&self, operation: &'static str, driven: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
+    {
+        let begun = Instant::now();
+        let ran = self.ran(driven).await;
+        histogram!("ordain_mongo_operation_seconds", "operation" => operation)
+            .record(begun.elapsed().as_secs_f64());
+        if ran.is_err() {
+            counter!("ordain_mongo_failed_operations", "operation" => operation).increment(1);
+        }
+        ran
+    }
+
+    async fn ran<T, F>(&self, driven: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
+    {
+        let most = Duration::from_millis(self.settings.send_ms_max);
+        let connection = timeout(most, Arc::clone(&self.connections).acquire_owned())
+            .await
+            .map_err(|_| Fault::not_sent(format!("no connection was free within {most:?}")))?
+            .map_err(|_| Fault::not_sent("the store is closed"))?;
+        let running = tokio::spawn(async move {
+            let driven = driven.await;
+            drop(connection);
+            driven
+        });
+        let most = Duration::from_millis(self.settings.operation_ms_max);
+        match timeout(most, running).await {
+            Ok(Ok(driven)) => driven.map_err(Fault::from),
+            Ok(Err(_)) => Err(Fault::unknown("the call was broken off")),
+            Err(_) => Err(Fault::unknown(format!("no answer within {most:?}"))),
+        }
+    }
+
+    /// Sends one command, once.
+    pub(crate) async fn command(
+        &self,
+        operation: &'static str,
+        command: RawDocumentBuf,
+    ) -> Result<Document, Fault> {
+        let database = self.database.clone();
+        self.run(operation, async move { database.run_raw_command(command).await }).await
+    }
+
+    /// Sends one command that writes, once; gives what a majority has acknowledged.
+    pub(crate) async fn send(
+        &self,
+        operation: &'static str,
+        into: (Writes, &str),
+        documents: RawArrayBuf,
+    ) -> Result<Reply, Fault> {
+        Reply::read(self.command(operation, self.writing(into, documents)).await?)
+    }
+
+    /// A command that writes.
+    pub(crate) fn writing(
+        &self,
+        (writes, collection): (Writes, &str),
+        documents: RawArrayBuf,
+    ) -> RawDocumentBuf {
+        let (mut command, field) = match writes {
+            Writes::InsertInOrder | Writes::Insert => {
+                (rawdoc! { "insert": collection }, cstr!("documents"))
+            }
+            Writes::Update => (rawdoc! { "update": collection }, cstr!("updates")),
+            Writes::Delete => (rawdoc! { "delete": collection }, cstr!("deletes")),
+        };
+        command.append(field, documents);
+        command.append(cstr!("ordered"), writes == Writes::InsertInOrder);
+        command.append(cstr!("writeConcern"), self.durably());
+        command
+    }
+
+    /// Every write is acknowledged by a majority that has it in its journals.
+    pub(crate) fn durably(&self) -> RawDocumentBuf {
+        let most = i64::try_from(self.settings.acknowledge_ms_max).unwrap_or(i64::MAX);
+        rawdoc! { "w": "majority", "j": true, "wtimeout": most }
+    }
+}
+
+/// What became of one write of many that do not depend on one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// It was done to what was there, if anything was.
+    Changed,
+    /// It made a new document.
+    Made,
+    /// Its condition did not hold.
+    Refused,
+}
+
+impl Done {
+    pub(crate) const fn is_done(self) -> bool {
+        !matches!(self, Self::Refused)
+    }
+}
+
+impl Server {
+    /// Sends writes that do not depend on one another, in as few commands as the server allows;
+    /// says what became of each.
+    pub(crate) async fn send_each(
+        &self,
+        operation: &'static str,
+        (writes, collection): (Writes, &str),
+        documents: &[RawDocumentBuf],
+    ) -> Result<Vec<Done>, Fault> {
+        let mut done = Vec::with_capacity(documents.len());
+        while let Some(rest) = documents.get(done.len()..).filter(|rest| !rest.is_empty()) {
+            let (part, count) = self.part(rest)?;
+            let reply = self.send(operation, (writes, collection), part).await?;
+            for nth in 0..count {
+                done.push(match reply.refused.get(&nth) {
+                    Some(refusal) if refusal.is_condition() => Done::Refused,
+                    Some(refusal) => return Err(refusal.into()),
+                    None if reply.made.contains(&nth) => Done::Made,
+                    None => Done::Changed,
+                });
+            }
+        }
+        Ok(done)
+    }
+
+    /// As many documents as one command takes.
+    fn part(&self, documents: &[RawDocumentBuf]) -> Result<(RawArrayBuf, usize), Fault> {
+        let (mut part, mut count, mut bytes) = (RawArrayBuf::new(), 0, 0);
+        for document in documents.iter().take(self.settings.command_documents_max.max(1)) {
+            let length = document.as_bytes().len();
+            if length > DOCUMENT_BYTES_MAX {
+                let why = format!("{length} bytes; {DOCUMENT_BYTES_MAX} can be stored");
+                return Err(Fault::NotStorable { what: "a document", why });
+            }
+            bytes += length;
+            if count > 0 && bytes > self.settings.command_bytes_max {
+                break;
+            }
+            part.push(document.clone());
+            count += 1;
+        }
+        Ok((part, count))
+    }
+}

@@ -1,0 +1,109 @@
+//! A way to the server that can be cut, or held up, at the next insert.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What happens to the next insert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Next {
+    /// It goes through.
+    Pass,
+    /// It does not reach the server, and the connection is cut.
+    CutBefore,
+    /// It reaches the server, and the connection is cut instead of an answer.
+    CutAfter,
+    /// It reaches the server, and its answer never comes.
+    Hold,
+}
+
+/// A proxy to the server; ends with its runtime.
+pub(crate) struct Proxy {
+    pub(crate) url: String,
+    next: Arc<AtomicU8>,
+}
+
+impl Proxy {
+    /// A way to the server of this URL.
+    pub(crate) async fn to(url: &str) -> Self {
+        let server = url.trim_start_matches("mongodb://").split('/').next().expect("a host");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let own = listener.local_addr().expect("an address").to_string();
+        let next = Arc::new(AtomicU8::new(Next::Pass as u8));
+        tokio::spawn(accept(listener, server.to_owned(), Arc::clone(&next)));
+        Self { url: format!("mongodb://{own}/?directConnection=true"), next }
+    }
+
+    pub(crate) fn next(&self, next: Next) {
+        self.next.store(next as u8, Ordering::SeqCst);
+    }
+}
+
+async fn accept(listener: TcpListener, server: String, next: Arc<AtomicU8>) {
+    while let Ok((client, _)) = listener.accept().await {
+        let Ok(server) = TcpStream::connect(&server).await else { continue };
+        tokio::spawn(connection(client, server, Arc::clone(&next)));
+    }
+}
+
+async fn connection(client: TcpStream, server: TcpStream, next: Arc<AtomicU8>) {
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let (met, meets) = tokio::sync::watch::channel(Next::Pass);
+    tokio::select! {
+        () = requests(from_client, to_server, &next, &met) => {}
+        () = answers(from_server, to_client, meets) => {}
+    }
+}
+
+/// Passes requests on; looks for an insert in them.
+async fn requests(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    next: &AtomicU8,
+    met: &tokio::sync::watch::Sender<Next>,
+) {
+    let mut bytes = vec![0; 1 << 16];
+    while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        let some = &bytes[..count];
+        if some.windows(7).any(|window| window == b"insert\0") {
+            let fate = next.swap(Next::Pass as u8, Ordering::SeqCst);
+            if fate == Next::CutBefore as u8 {
+                return;
+            }
+            if fate == Next::CutAfter as u8 {
+                met.send_replace(Next::CutAfter);
+            }
+            if fate == Next::Hold as u8 {
+                met.send_replace(Next::Hold);
+            }
+        }
+        if to.write_all(some).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Passes answers on, until one is to be held or to be the end.
+async fn answers(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    meets: tokio::sync::watch::Receiver<Next>,
+) {
+    let mut bytes = vec![0; 1 << 16];
+    while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        let fate = *meets.borrow();
+        match fate {
+            Next::Hold => std::future::pending().await,
+            Next::CutAfter => return,
+            Next::Pass | Next::CutBefore => {}
+        }
+        if to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}

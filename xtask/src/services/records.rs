@@ -1,0 +1,113 @@
+//! What is written down under `target/services` about what runs.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::process::Process;
+use super::server::Server;
+use crate::run;
+
+/// A server that was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// Which.
+    pub(crate) name: String,
+    /// Where it listens.
+    pub(crate) ports: Vec<u16>,
+    /// Its process.
+    pub(crate) process: Process,
+    /// Where its output goes.
+    pub(crate) log: PathBuf,
+}
+
+/// Where everything of the services is.
+pub(crate) fn directory() -> anyhow::Result<PathBuf> {
+    let directory = run::root().join("target/services");
+    fs::create_dir_all(&directory)?;
+    Ok(directory)
+}
+
+/// What was started, as far as it is written down.
+pub(crate) fn read() -> anyhow::Result<Vec<Record>> {
+    let path = directory()?.join("servers.json");
+    match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text)
+            .with_context(|| format!("{} is damaged; remove it", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The addresses by name.
+pub(crate) fn addresses<const N: usize>(records: &[Record], servers: [&dyn Server; N]) -> Value {
+    let address = |record: &Record| {
+        let server = servers.iter().find(|server| server.name() == record.name)?;
+        Some((record.name.clone(), Value::from(server.address(&record.ports))))
+    };
+    Value::Object(records.iter().filter_map(address).collect::<Map<_, _>>())
+}
+
+/// The right to change what is written down: one process at a time has it.
+pub(crate) struct Records {
+    directory: PathBuf,
+    _lock: File,
+}
+
+impl Records {
+    /// Waits for the right.
+    pub(crate) fn lock() -> anyhow::Result<Self> {
+        let directory = directory()?;
+        let lock = File::create(directory.join("lock"))?;
+        lock.lock()?;
+        Ok(Self { directory, _lock: lock })
+    }
+
+    pub(crate) fn read(&self) -> anyhow::Result<Vec<Record>> {
+        read()
+    }
+
+    pub(crate) fn write(&self, records: &[Record]) -> anyhow::Result<()> {
+        self.replace("servers.json", &serde_json::to_vec_pretty(records)?)
+    }
+
+    pub(crate) fn write_addresses<const N: usize>(
+        &self,
+        records: &[Record],
+        servers: [&dyn Server; N],
+    ) -> anyhow::Result<()> {
+        let addresses = addresses(records, servers);
+        self.replace("addresses.json", &serde_json::to_vec_pretty(&addresses)?)
+    }
+
+    pub(crate) fn forget_addresses(&self) -> anyhow::Result<()> {
+        remove(&self.directory.join("addresses.json"))
+    }
+
+    /// Removes all but what was downloaded.
+    pub(crate) fn forget(&self) -> anyhow::Result<()> {
+        let data = self.directory.join("run");
+        if data.exists() {
+            fs::remove_dir_all(data)?;
+        }
+        remove(&self.directory.join("servers.json"))
+    }
+
+    /// Whoever reads meanwhile sees the old or the new, never a part.
+    fn replace(&self, name: &str, content: &[u8]) -> anyhow::Result<()> {
+        let new = self.directory.join(format!("{name}.new"));
+        fs::write(&new, content)?;
+        Ok(fs::rename(new, self.directory.join(name))?)
+    }
+}
+
+fn remove(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
