@@ -21,7 +21,7 @@ mod writer;
 
 pub use problem::{Problem, ProblemKind};
 pub use routes::{admin, public};
-pub use server::{Drained, Server};
+pub use server::{Drained, Server, Tls, TlsError, TlsSettings};
 pub use settings::Settings;
 pub use state::{Api, Liveness, Parts, Ports, Readiness, RenderMetrics, ViewInfo};
 pub use submit::{

@@ -1,6 +1,10 @@
 //! Serves routes on a listener: a silent connection is closed, a stop lets what is in flight
 //! finish.
 
+#[cfg(test)]
+mod tests;
+mod tls;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,12 +15,16 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
+
+pub use tls::{Tls, TlsError, TlsSettings};
 
 /// How long to wait when the system gives out no connection, for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -33,6 +41,7 @@ const HEADERS_READ: usize = 100;
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
 }
 
 /// How a server ended.
@@ -46,6 +55,7 @@ pub struct Drained {
 struct Connections {
     http: http1::Builder,
     router: Router,
+    tls: Option<Tls>,
     /// Ends the connections that are left once the limit for draining is over.
     cut: CancellationToken,
 }
@@ -58,7 +68,14 @@ impl Server {
     pub async fn bind(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, address, tls: None })
+    }
+
+    /// The same with TLS, or plain without.
+    #[must_use]
+    pub fn secured(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// Where it listens, with the port that was given out.
@@ -77,8 +94,16 @@ impl Server {
     ) -> Drained {
         let slots = Arc::new(Semaphore::new(settings.connections_max as usize));
         let graceful = GracefulShutdown::new();
-        let connections =
-            Arc::new(Connections { http: http(settings), router, cut: CancellationToken::new() });
+        let connections = Arc::new(Connections {
+            http: http(settings),
+            router,
+            tls: self.tls.clone(),
+            cut: CancellationToken::new(),
+        });
+        let mut reloading = JoinSet::new();
+        if let Some(tls) = &self.tls {
+            reloading.spawn(tls.clone().follow());
+        }
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -125,6 +150,30 @@ impl Connections {
         }
         let open = metrics::gauge!("ordain_api_connections_open");
         open.increment(1.0);
+        match &self.tls {
+            None => self.exchange(stream, watcher).await,
+            Some(tls) => self.secure(tls, stream, watcher).await,
+        }
+        open.decrement(1.0);
+    }
+
+    async fn secure(&self, tls: &Tls, stream: TcpStream, watcher: Watcher) {
+        let handshake = timeout(tls.handshake_limit(), tls.acceptor().accept(stream));
+        let secured = tokio::select! {
+            secured = handshake => secured,
+            () = self.cut.cancelled() => return,
+        };
+        match secured {
+            Ok(Ok(stream)) => self.exchange(stream, watcher).await,
+            Ok(Err(error)) => tracing::debug!(%error, "connection not secured"),
+            Err(_) => tracing::debug!("connection not secured in time"),
+        }
+    }
+
+    async fn exchange<S>(&self, stream: S, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let service = TowerToHyperService::new(self.router.clone());
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         tokio::select! {
@@ -135,7 +184,6 @@ impl Connections {
             }
             () = self.cut.cancelled() => tracing::warn!("connection cut"),
         }
-        open.decrement(1.0);
     }
 }
 
@@ -149,6 +197,3 @@ fn http(settings: &Settings) -> http1::Builder {
     }
     http
 }
-
-#[cfg(test)]
-mod tests;

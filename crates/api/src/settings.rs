@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::SubmitLimits;
+use crate::server::TlsSettings;
 
 /// The limits of the API. Everything that fills up has one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,6 +14,8 @@ use crate::SubmitLimits;
 pub struct Settings {
     /// Those of commands on their way.
     pub submit: SubmitLimits,
+    /// The certificate of the listeners.
+    pub tls: TlsSettings,
     /// The largest body of a single command.
     pub body_bytes_max: usize,
     /// How long a body may take to arrive.
@@ -63,6 +66,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             submit: SubmitLimits::default(),
+            tls: TlsSettings::default(),
             body_bytes_max: 1 << 20,
             body_ms_max: 30_000,
             body_discard_bytes_max: 4 << 20,
