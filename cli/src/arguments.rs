@@ -10,6 +10,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::dev::{ConfigArguments, DevArguments};
+use crate::fleet::{ApiArguments, NodeRolesArguments, WorkerArguments};
+use crate::topics::TopicsArguments;
 
 pub(crate) use read::{
     DeadLetterCommand, DeadLettersArguments, EventsArguments, OutcomeArguments, StateArguments,
@@ -53,6 +55,14 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a whole, durable server in this process, on one directory
     Dev(DevArguments),
+    /// Take commands for a fleet, and answer them, over HTTP
+    Api(ApiArguments),
+    /// Decide the commands of a fleet
+    Worker(WorkerArguments),
+    /// Run several roles of a fleet in this process
+    Node(NodeRolesArguments),
+    /// Set up the topics and stores of a fleet
+    Topics(TopicsArguments),
     #[command(flatten)]
     Client(ClientCommand),
     /// Print the configuration in force and where each value comes from
@@ -77,7 +87,7 @@ pub(crate) enum ClientCommand {
     State(StateArguments),
     /// Print the events of an aggregate, one line of JSON each
     Events(EventsArguments),
-    /// Print rows of a view
+    /// Print rows of a view; or keep the views of a fleet up to date
     View(ViewArguments),
     /// Print the types, their commands and what these take
     Types(TypesArguments),

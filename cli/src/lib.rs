@@ -8,6 +8,7 @@ mod dev;
 mod events;
 mod exit;
 mod failure;
+mod fleet;
 mod interrupt;
 mod json_text;
 mod known_types;
@@ -19,6 +20,8 @@ mod retry;
 mod send;
 mod send_file;
 mod sending;
+mod serving;
+mod topics;
 mod verdict;
 mod view;
 
@@ -27,7 +30,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
-use arguments::{Arguments, ClientCommand, Command};
+use arguments::{Arguments, ClientCommand, Command, ViewArguments};
 use exit::Exit;
 use failure::Failure;
 
@@ -41,9 +44,18 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let json = arguments.json;
     let ended = match arguments.command {
-        Command::Dev(dev) => dev::run(dev::Task::Serve, &dev.settings, json),
-        Command::Config(config) => dev::run(dev::Task::ShowConfiguration, &config.settings, json),
+        Command::Dev(arguments) => dev::run(&arguments, json),
+        Command::Api(arguments) => fleet::api(&arguments, json),
+        Command::Worker(arguments) => fleet::worker(&arguments, json),
+        Command::Node(arguments) => fleet::node(&arguments, json),
+        Command::Topics(arguments) => topics::run(&arguments, json),
+        Command::Config(arguments) => dev::show(&arguments, json),
         Command::Completions { shell } => completions(shell),
+        Command::Client(ClientCommand::View(ViewArguments {
+            config: Some(config),
+            metrics,
+            ..
+        })) => fleet::view(&config, metrics, json),
         Command::Client(command) => ask(command, json),
     };
     match ended {

@@ -50,8 +50,13 @@ struct List<'a> {
 }
 
 impl List<'_> {
+    /// The view's name; only the role goes without, and that is not asked here.
+    fn view(&self) -> &str {
+        self.arguments.view.as_deref().unwrap_or_default()
+    }
+
     async fn row(&self, key: &str) -> Result<Exit, Box<Failure>> {
-        let answer = self.ask(client::path(&["views", &self.arguments.view, key]), &[]).await?;
+        let answer = self.ask(client::path(&["views", self.view(), key]), &[]).await?;
         if self.json {
             print_raw(&answer)?;
             return Ok(Exit::Success);
@@ -64,7 +69,7 @@ impl List<'_> {
     }
 
     async fn rows(&self, prefix: Option<&str>) -> Result<Exit, Box<Failure>> {
-        let path = client::path(&["views", &self.arguments.view]);
+        let path = client::path(&["views", self.view()]);
         let mut left = self.arguments.limit;
         let mut after = self.arguments.after.clone();
         let mut heading = true;

@@ -1,5 +1,6 @@
 //! The arguments of the commands that look at things.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -89,14 +90,19 @@ Examples:
   $ ordain view accounts a --receipt ZGVmYXVsdC9hY2NvdW50L2FAMw --wait 5s
 
 A receipt comes with each outcome. With --receipt the answer is given once the
-view has reached it, so that you read your own write.";
+view has reached it, so that you read your own write.
+
+With --config this process becomes the view role of a fleet: it keeps the rows
+of all views up to date until it is ended. Any number of them share the work:
+  $ ordain view --config fleet.toml
+  $ ordain view --config fleet.toml --metrics 127.0.0.1:7421";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = VIEW_HELP)]
 pub(crate) struct ViewArguments {
     /// The view
-    #[arg(value_name = "NAME")]
-    pub(crate) view: String,
+    #[arg(value_name = "NAME", required_unless_present = "config")]
+    pub(crate) view: Option<String>,
     /// The row's key; without it all rows are listed
     #[arg(required_if_eq("prefix", "true"))]
     pub(crate) key: Option<String>,
@@ -116,6 +122,12 @@ pub(crate) struct ViewArguments {
     /// How long to wait for the receipt, in whole seconds
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub(crate) wait: Duration,
+    /// Be the view role of the fleet in this configuration file (TOML)
+    #[arg(long, value_name = "FILE", conflicts_with = "view")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where that role listens for operators [default: 127.0.0.1:7401]
+    #[arg(long, value_name = "ADDRESS", requires = "config")]
+    pub(crate) metrics: Option<String>,
     #[command(flatten)]
     pub(crate) server: ServerArguments,
 }

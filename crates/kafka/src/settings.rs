@@ -11,6 +11,8 @@ pub struct Settings {
     /// Some of the brokers, `host:port` separated by commas; the others are learned from them.
     pub bootstrap_servers: String,
     /// What the names of all topics and groups begin with, so that fleets can share brokers.
+    /// Not read from a configuration: a fleet has one prefix, and whoever connects gives it.
+    #[serde(skip)]
     pub prefix: String,
     /// What the connections are secured by.
     pub security: Security,

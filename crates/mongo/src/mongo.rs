@@ -50,6 +50,15 @@ impl Mongo {
         Ok(())
     }
 
+    /// Whether a primary answers, and to this user, and the database is set up.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.ping().await?;
+        Ok(self.server.guarded().await?)
+    }
+
     /// The commit store.
     #[must_use]
     pub fn commits(&self) -> Arc<dyn Commits> {

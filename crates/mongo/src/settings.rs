@@ -13,6 +13,8 @@ pub struct Settings {
     pub url: String,
     /// The database; two fleets with different prefixes share servers. 1 to 48 characters of
     /// `a-z 0-9 - _`.
+    /// Not read from a configuration: a fleet has one prefix, and whoever connects gives it.
+    #[serde(skip)]
     pub prefix: String,
     /// The user to authenticate as; nobody, without one.
     pub username: Option<String>,

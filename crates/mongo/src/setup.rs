@@ -92,7 +92,7 @@ impl Server {
 
 async fn check_index(server: &Server) -> Result<(), Fault> {
     let missing =
-        || Fault::unfit("the unique index of the commits is missing: the database is not set up");
+        || Fault::unfit("the database is not set up: set it up with `ordain topics ensure`");
     let listed = match server.command("guard", rawdoc! { "listIndexes": COMMITS }).await {
         Err(Fault::Unknown { code: Some(NAMESPACE_NOT_FOUND), .. }) => return Err(missing()),
         listed => listed?,

@@ -1,12 +1,15 @@
 //! The configuration of a process: flags over environment over file over defaults.
 
+mod wrong;
+
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Provider};
 use serde::{Deserialize, Serialize};
 
-/// The configuration of one process. Every limit has its unit at the end of its name.
+/// The configuration of one process, in either home: each looks only at what concerns it. Every
+/// limit has its unit at the end of its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Configuration {
@@ -28,6 +31,15 @@ pub struct Configuration {
     pub views: ordain_views::Settings,
     /// The limits of the embedded home, and its partitions.
     pub embedded: ordain_embedded::Settings,
+    /// What the names of a fleet's topics, groups, database and channels begin with, so that
+    /// fleets can share servers: 1 to 48 characters of `a-z 0-9 - _`.
+    pub prefix: String,
+    /// How a process of a fleet reaches Kafka, and its limits there.
+    pub kafka: ordain_kafka::Settings,
+    /// How a process of a fleet reaches MongoDB, and its limits there.
+    pub mongo: ordain_mongo::Settings,
+    /// How a process of a fleet reaches Redis, and its limits there.
+    pub redis: ordain_redis::Settings,
 }
 
 /// What is logged, and how. Logs go to standard error.
@@ -58,6 +70,10 @@ impl Default for Configuration {
             engine: ordain_engine::Settings::default(),
             views: ordain_views::Settings::default(),
             embedded: ordain_embedded::Settings::default(),
+            prefix: "ordain".to_owned(),
+            kafka: ordain_kafka::Settings::default(),
+            mongo: ordain_mongo::Settings::default(),
+            redis: ordain_redis::Settings::default(),
         }
     }
 }
@@ -103,12 +119,15 @@ pub struct Value {
 const PREFIX: &str = "ORDAIN_";
 /// Variables of the command line's client that are no part of a process's configuration.
 const CLIENT_VARIABLES: [&str; 4] = ["server", "admin", "config", "json"];
+/// What the headers of a record may take beside the command or the event in it.
+const HEADERS_BYTES_MAX: u64 = 64 << 10;
 
 impl Configuration {
     /// Puts the configuration together.
     ///
     /// # Errors
-    /// Names the value, where it comes from, and what is wrong with it; unknown names are errors.
+    /// Names the value, where it comes from (of a file, with the line), and what is wrong with it;
+    /// unknown names are errors.
     pub fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<Loaded> {
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
         if let Some(file) = file {
@@ -119,10 +138,36 @@ impl Configuration {
             .merge(Env::prefixed(PREFIX).ignore(&CLIENT_VARIABLES).filter(is_setting).split("__"))
             .merge(flag(flags))
             .merge(partitions_flag(flags));
-        let configuration: Self = figment.extract()?;
-        configuration.engine.check().map_err(anyhow::Error::msg)?;
+        let configuration: Self = figment.extract().map_err(|error| wrong::told(&error))?;
+        let configuration = configuration.prefixed();
+        configuration.check()?;
         let values = values(&figment, &configuration)?;
         Ok(Loaded { configuration, values })
+    }
+
+    /// One fleet has one prefix.
+    fn prefixed(mut self) -> Self {
+        self.kafka.prefix.clone_from(&self.prefix);
+        self.mongo.prefix.clone_from(&self.prefix);
+        self.redis.prefix.clone_from(&self.prefix);
+        self
+    }
+
+    /// Whether the limits fit each other: what one part accepts, the next must be able to take.
+    fn check(&self) -> anyhow::Result<()> {
+        self.engine.check().map_err(anyhow::Error::msg)?;
+        let record = u64::from(self.kafka.record_bytes_max);
+        for (name, bytes) in [
+            ("api.submit.command_bytes_max", self.api.submit.command_bytes_max),
+            ("engine.event_bytes_max", self.engine.event_bytes_max),
+        ] {
+            anyhow::ensure!(
+                bytes as u64 + HEADERS_BYTES_MAX <= record,
+                "{name} is {bytes}, and with {HEADERS_BYTES_MAX} bytes of headers that does not \
+                 fit into kafka.record_bytes_max, which is {record}"
+            );
+        }
+        Ok(())
     }
 }
 

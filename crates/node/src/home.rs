@@ -1,45 +1,174 @@
-//! The embedded home, as the ports that each role wants.
+//! The home of a process: where its logs and stores are, as the ports that each role wants.
+
+mod fleet;
+mod letters;
+
+pub(crate) use fleet::{at_kafka, at_mongo, mongo};
 
 use std::sync::Arc;
 
-use ordain_embedded::Home;
-use ordain_ports::SystemClock;
+use ordain_kafka::Kafka;
+use ordain_model::Command;
+use ordain_ports::{
+    Announcements, CommandLog, Commits, CrashMarks, DeadLetters, EventLog, Feed, Outcomes,
+    Published, Snapshots, SystemClock, ViewStore,
+};
+use ordain_redis::Redis;
 
-/// The ports of the API.
-pub(crate) fn api_ports(home: &Home) -> ordain_api::Ports {
-    ordain_api::Ports {
-        log: home.command_log(),
-        replies: home.replies(),
-        outcomes: home.outcomes(),
-        commits: home.commits(),
-        views: home.view_store(),
-        dead_letters: home.dead_letters(),
-        clock: Arc::new(SystemClock),
+use crate::Configuration;
+
+/// Which home a process runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HomeKind {
+    /// One directory, in this process alone.
+    Directory,
+    /// Kafka, MongoDB and Redis, shared with other processes.
+    Fleet,
+}
+
+/// The home of a process. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Home {
+    stores: Stores,
+    place: Place,
+}
+
+/// The ports that a process has once.
+#[derive(Clone)]
+struct Stores {
+    log: Arc<dyn CommandLog>,
+    events: Arc<dyn EventLog>,
+    commits: Arc<dyn Commits>,
+    outcomes: Arc<dyn Outcomes>,
+    snapshots: Arc<dyn Snapshots>,
+    views: Arc<dyn ViewStore>,
+    dead_letters: Arc<dyn DeadLetters>,
+    crash_marks: Arc<dyn CrashMarks>,
+    announcements: Arc<dyn Announcements>,
+}
+
+/// What a process joins and subscribes to.
+#[derive(Clone)]
+enum Place {
+    Directory(ordain_embedded::Home),
+    Fleet(Kafka, Redis),
+}
+
+impl Home {
+    /// Opens the home.
+    ///
+    /// # Errors
+    /// Why it cannot be used, and what to do about it; for people.
+    pub(crate) async fn open(
+        kind: HomeKind,
+        configuration: &Configuration,
+    ) -> anyhow::Result<Self> {
+        match kind {
+            HomeKind::Directory => {
+                let directory = &configuration.data;
+                let home = ordain_embedded::Home::open(directory, &configuration.embedded)?;
+                Ok(Self { stores: in_directory(&home), place: Place::Directory(home) })
+            }
+            HomeKind::Fleet => fleet::connect(configuration).await,
+        }
+    }
+
+    /// The ports of the API.
+    pub(crate) fn api_ports(&self) -> ordain_api::Ports {
+        ordain_api::Ports {
+            log: Arc::clone(&self.stores.log),
+            replies: match &self.place {
+                Place::Directory(home) => home.replies(),
+                Place::Fleet(_, redis) => redis.replies(),
+            },
+            outcomes: Arc::clone(&self.stores.outcomes),
+            commits: Arc::clone(&self.stores.commits),
+            views: Arc::clone(&self.stores.views),
+            dead_letters: Arc::clone(&self.stores.dead_letters),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The ports of the worker.
+    pub(crate) fn engine_ports(&self) -> ordain_engine::Ports {
+        ordain_engine::Ports {
+            log: Arc::clone(&self.stores.log),
+            commits: Arc::clone(&self.stores.commits),
+            outcomes: Arc::clone(&self.stores.outcomes),
+            snapshots: Arc::clone(&self.stores.snapshots),
+            replies: match &self.place {
+                Place::Directory(home) => home.reply_sender(),
+                Place::Fleet(_, redis) => redis.reply_sender(),
+            },
+            events: Arc::clone(&self.stores.events),
+            dead_letters: Arc::clone(&self.stores.dead_letters),
+            crash_marks: Arc::clone(&self.stores.crash_marks),
+            announcements: Arc::clone(&self.stores.announcements),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The ports of a projector.
+    pub(crate) fn view_ports(&self) -> ordain_views::Ports {
+        ordain_views::Ports {
+            commits: Arc::clone(&self.stores.commits),
+            views: Arc::clone(&self.stores.views),
+            dead_letters: Arc::clone(&self.stores.dead_letters),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Joins the workers' group.
+    pub(crate) fn join_requests(&self) -> Box<dyn Feed<Command>> {
+        match &self.place {
+            Place::Directory(home) => home.join_requests(),
+            Place::Fleet(kafka, _) => kafka.join_requests(),
+        }
+    }
+
+    /// Joins a group of followers.
+    pub(crate) fn join_events(&self, group: &str) -> Box<dyn Feed<Published>> {
+        match &self.place {
+            Place::Directory(home) => home.join_events(group),
+            Place::Fleet(kafka, _) => kafka.join_events(group),
+        }
+    }
+
+    /// How many partitions the log of requests has.
+    pub(crate) fn partitions(&self) -> u32 {
+        match &self.place {
+            Place::Directory(home) => home.partitions(),
+            Place::Fleet(kafka, _) => kafka.partitions(),
+        }
+    }
+
+    /// Waits until the home has failed for good: a disk may, services come back.
+    pub(crate) async fn failed(&self) -> String {
+        match &self.place {
+            Place::Directory(home) => home.failed().await.to_string(),
+            Place::Fleet(..) => std::future::pending().await,
+        }
+    }
+
+    /// Leaves the home in order.
+    pub(crate) async fn close(self) {
+        match self.place {
+            Place::Directory(home) => home.close().await,
+            Place::Fleet(..) => {}
+        }
     }
 }
 
-/// The ports of the worker.
-pub(crate) fn engine_ports(home: &Home) -> ordain_engine::Ports {
-    ordain_engine::Ports {
+fn in_directory(home: &ordain_embedded::Home) -> Stores {
+    Stores {
         log: home.command_log(),
+        events: home.event_log(),
         commits: home.commits(),
         outcomes: home.outcomes(),
         snapshots: home.snapshots(),
-        replies: home.reply_sender(),
-        events: home.event_log(),
+        views: home.view_store(),
         dead_letters: home.dead_letters(),
         crash_marks: home.crash_marks(),
         announcements: home.announcements(),
-        clock: Arc::new(SystemClock),
-    }
-}
-
-/// The ports of a projector.
-pub(crate) fn view_ports(home: &Home) -> ordain_views::Ports {
-    ordain_views::Ports {
-        commits: home.commits(),
-        views: home.view_store(),
-        dead_letters: home.dead_letters(),
-        clock: Arc::new(SystemClock),
     }
 }

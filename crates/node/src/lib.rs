@@ -2,11 +2,15 @@
 //! knows which home a process runs in.
 
 mod configuration;
-mod dev;
 mod home;
+mod listeners;
 mod logs;
 mod meters;
+mod node;
 mod roles;
+mod topics;
 
 pub use configuration::{Configuration, Flags, Loaded, Log, Value};
-pub use dev::{Ended, Ready, dev};
+pub use node::{Ended, Ready, dev, fleet};
+pub use roles::Role;
+pub use topics::{TopicReport, TopicsReport, TopicsWanted, ensure_topics};

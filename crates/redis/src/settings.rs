@@ -11,18 +11,20 @@ pub struct Settings {
     /// `redis://host:port`, or `rediss://host:port` for TLS; a database number may follow as
     /// `/1`. A password in it is refused.
     pub url: String,
-    /// The user to log in as. `None`: the default user.
+    /// The user to log in as. The default user when unset.
     pub username: Option<String>,
     /// The file that holds the password; white space around it does not count. It is read again
     /// for every connection.
     pub password_file: Option<PathBuf>,
     /// The environment variable that holds the password, unless a file is named.
     pub password_variable: Option<String>,
-    /// The certificates, in PEM, one of which must have signed the server's. `None`: those of the
-    /// system.
+    /// The certificates, in PEM, one of which must have signed the server's; those of the system
+    /// when unset.
     pub tls_ca_file: Option<PathBuf>,
     /// Begins the names of all channels, so that several fleets can share a server: letters,
     /// digits, `.`, `_` and `-`.
+    /// Not read from a configuration: a fleet has one prefix, and whoever connects gives it.
+    #[serde(skip)]
     pub prefix: String,
     /// Replies that may wait to be sent; more are dropped, and their receivers told so.
     pub queue_replies_max: usize,

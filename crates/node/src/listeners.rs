@@ -1,0 +1,71 @@
+//! The listeners of a node: one for clients where it has the role `api`, one for operators always.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use ordain_api::{Api, Server};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::Configuration;
+
+/// Which part of the limit for draining there is for connections to end, once all is answered.
+const CLOSING: u64 = 4;
+
+/// The listeners of a node.
+pub(crate) struct Listeners {
+    /// Where clients are served, if they are.
+    pub(crate) address: Option<SocketAddr>,
+    /// Where operators are served.
+    pub(crate) metrics: SocketAddr,
+    stop: CancellationToken,
+    serving: Vec<JoinHandle<ordain_api::Drained>>,
+}
+
+impl Listeners {
+    /// Begins to serve operators, and clients if so said.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on.
+    pub(crate) async fn start(
+        api: &Arc<Api>,
+        configuration: &Configuration,
+        for_clients: bool,
+    ) -> anyhow::Result<Self> {
+        let public = match for_clients {
+            true => Some(bind("listen", &configuration.listen).await?),
+            false => None,
+        };
+        let admin = bind("metrics", &configuration.metrics).await?;
+        let (address, metrics) = (public.as_ref().map(Server::address), admin.address());
+        let stop = CancellationToken::new();
+        let closing = configuration.drain_ms_max / CLOSING;
+        let serve = |server: Server, router| {
+            let (mut settings, stop) = (configuration.api.clone(), stop.clone());
+            settings.drain_ms_max = settings.drain_ms_max.min(closing);
+            tokio::spawn(async move { server.serve(router, &settings, stop).await })
+        };
+        let public = public.map(|server| serve(server, ordain_api::public(api)));
+        let admin = serve(admin, ordain_api::admin(api));
+        Ok(Self { address, metrics, stop, serving: public.into_iter().chain([admin]).collect() })
+    }
+
+    /// Says whether every connection could finish.
+    pub(crate) async fn stop(self) -> anyhow::Result<bool> {
+        self.stop.cancel();
+        let mut cut = 0;
+        for serving in self.serving {
+            cut += serving.await?.cut;
+        }
+        Ok(cut == 0)
+    }
+}
+
+async fn bind(setting: &str, address: &str) -> anyhow::Result<Server> {
+    let unusable = || format!("{address} (`{setting}`) is not an address to listen on");
+    let mut resolved = tokio::net::lookup_host(address).await.with_context(unusable)?;
+    let resolved = resolved.next().with_context(unusable)?;
+    let bound = Server::bind(resolved).await;
+    bound.with_context(|| format!("cannot listen on {address} (`{setting}`)"))
+}
