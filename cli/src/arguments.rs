@@ -105,7 +105,7 @@ Examples:
 /// Which server to ask.
 #[derive(Debug, Args)]
 pub(crate) struct ServerArguments {
-    /// The server's address
+    /// The server's address; for https, SSL_CERT_FILE may name whom to trust
     #[arg(long, value_name = "URL", env = "ORDAIN_SERVER", hide_env_values = true)]
     #[arg(default_value = "http://127.0.0.1:7400")]
     pub(crate) server: String,

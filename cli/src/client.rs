@@ -1,15 +1,19 @@
 //! One server over HTTP: calls, answers, and the difference between a call that never left and
 //! one that was not answered.
 
+use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -17,6 +21,9 @@ use crate::failure::Failure;
 const CONNECT_SECONDS_MAX: u64 = 5;
 const IDLE_SECONDS_MAX: u64 = 20;
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// What to do when a server's certificate is not trusted.
+const TRUST: &str = "SSL_CERT_FILE names a file of certificates (PEM) to trust";
 
 /// How long an answer may take beyond the wait that the server was asked for.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
@@ -29,7 +36,7 @@ const ESCAPED: &AsciiSet =
 /// A server, and the connections to it. Reads no proxy from the environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: String,
 }
 
@@ -90,15 +97,15 @@ impl Broken {
 }
 
 impl Client {
-    /// A client of the server at this address. Connects when it is first used.
+    /// A client of the server at this address. Connects when it is first used. Over https it
+    /// trusts whom the system trusts, or the certificates in the file `SSL_CERT_FILE`.
     ///
     /// # Errors
     /// The address is none that this program can speak to.
     pub(crate) fn new(address: &str) -> Result<Self, Box<Failure>> {
         let base = base(address)?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(Duration::from_secs(CONNECT_SECONDS_MAX)));
+        let connector = connector(base.starts_with("https:"))
+            .map_err(|why| Failure::usage(format!("no https: {why}")).hint(TRUST))?;
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(IDLE_SECONDS_MAX))
@@ -161,12 +168,32 @@ impl Client {
     /// What to do about a missing answer.
     pub(crate) fn advice(&self, broken: &Broken) -> String {
         match broken {
+            Broken::NotReached(why) if why.contains("certificate") => TRUST.to_owned(),
             Broken::NotReached(_) => "is the server running? start one with `ordain dev`, \
                  or name another with --server URL or ORDAIN_SERVER"
                 .replace("dev`, ", "dev`,\n"),
             Broken::NoAnswer(_) => format!("is {} an ordain server, and is it well?", self.base),
         }
     }
+}
+
+fn connector(secured: bool) -> Result<HttpsConnector<HttpConnector>, Box<dyn Error>> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(Duration::from_secs(CONNECT_SECONDS_MAX)));
+    connector.enforce_http(false);
+    let provider = rustls::crypto::ring::default_provider();
+    let builder = if secured {
+        HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?
+    } else {
+        // Reading whom to trust takes longer than most calls.
+        let nobody = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        HttpsConnectorBuilder::new().with_tls_config(nobody)
+    };
+    Ok(builder.https_or_http().enable_http1().wrap_connector(connector))
 }
 
 /// A path from its segments, escaped.
@@ -205,8 +232,7 @@ fn base(address: &str) -> Result<String, Box<Failure>> {
         return bad("is not a URL");
     };
     match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => return bad("is https, which this build does not speak"),
+        Some("http" | "https") => {}
         _ => return bad("is not an http URL"),
     }
     if uri.query().is_some() || full.contains('#') {
@@ -216,7 +242,7 @@ fn base(address: &str) -> Result<String, Box<Failure>> {
 }
 
 /// The innermost reason, because the outer ones only say that something failed.
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut inner = error;
     while let Some(source) = inner.source() {
         inner = source;
@@ -244,7 +270,8 @@ mod tests {
         assert_eq!(base("http://h:1/").unwrap(), "http://h:1");
         assert_eq!(base("h:1").unwrap(), "http://h:1");
         assert_eq!(base("http://h/behind/").unwrap(), "http://h/behind");
-        for bad in ["https://h", "ftp://h", "http://", "http://h?x=1", "http://h/#x", "a b"] {
+        assert_eq!(base("https://h/").unwrap(), "https://h");
+        for bad in ["ftp://h", "http://", "http://h?x=1", "http://h/#x", "a b"] {
             assert_eq!(base(bad).unwrap_err().exit, Exit::Refused, "{bad}");
         }
     }

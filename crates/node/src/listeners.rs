@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use ordain_api::{Api, Server};
+use ordain_api::{Api, Server, Tls};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,8 @@ pub(crate) struct Listeners {
     pub(crate) address: Option<SocketAddr>,
     /// Where operators are served.
     pub(crate) metrics: SocketAddr,
+    /// `https` with a certificate, else `http`.
+    pub(crate) scheme: &'static str,
     stop: CancellationToken,
     serving: Vec<JoinHandle<ordain_api::Drained>>,
 }
@@ -27,17 +29,19 @@ impl Listeners {
     /// Begins to serve operators, and clients if so said.
     ///
     /// # Errors
-    /// An address that cannot be listened on.
+    /// An address that cannot be listened on, or a certificate that cannot be used.
     pub(crate) async fn start(
         api: &Arc<Api>,
         configuration: &Configuration,
         for_clients: bool,
     ) -> anyhow::Result<Self> {
+        let tls = Tls::load(&configuration.api.tls).context("no TLS (`api.tls`)")?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let public = match for_clients {
-            true => Some(bind("listen", &configuration.listen).await?),
+            true => Some(bind("listen", &configuration.listen).await?.secured(tls.clone())),
             false => None,
         };
-        let admin = bind("metrics", &configuration.metrics).await?;
+        let admin = bind("metrics", &configuration.metrics).await?.secured(tls);
         let (address, metrics) = (public.as_ref().map(Server::address), admin.address());
         let stop = CancellationToken::new();
         let closing = configuration.drain_ms_max / CLOSING;
@@ -48,7 +52,8 @@ impl Listeners {
         };
         let public = public.map(|server| serve(server, ordain_api::public(api)));
         let admin = serve(admin, ordain_api::admin(api));
-        Ok(Self { address, metrics, stop, serving: public.into_iter().chain([admin]).collect() })
+        let serving = public.into_iter().chain([admin]).collect();
+        Ok(Self { address, metrics, scheme, stop, serving })
     }
 
     /// Says whether every connection could finish.

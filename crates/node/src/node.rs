@@ -140,10 +140,11 @@ impl Node {
     }
 
     fn ready(&self, kind: HomeKind, configuration: &Configuration) -> Ready {
+        let scheme = self.listeners.scheme;
         Ready {
             roles: self.roles.clone(),
-            address: self.listeners.address.map(|address| format!("http://{address}")),
-            metrics: format!("http://{}", self.listeners.metrics),
+            address: self.listeners.address.map(|address| format!("{scheme}://{address}")),
+            metrics: format!("{scheme}://{}", self.listeners.metrics),
             home: match kind {
                 HomeKind::Directory => configuration.data.display().to_string(),
                 HomeKind::Fleet => configuration.prefix.clone(),
