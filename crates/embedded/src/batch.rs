@@ -169,9 +169,10 @@ impl Batch {
         (key, number): (Vec<u8>, u64),
         value: impl Into<UserValue>,
     ) {
+        let key = UserKey::from(key);
+        self.numbers.insert((table, key.clone()), number);
         // Staged, too, for the numbers may forget it before the batch is durable.
-        self.numbers.insert((table, UserKey::from(key.as_slice())), number);
-        self.put(table, key, value);
+        self.stage(table, key, value.into());
     }
 
     /// Whether anything stands under a key once this batch is durable.
@@ -184,13 +185,18 @@ impl Batch {
 
     /// Writes a value that a later job may ask for.
     pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: impl Into<UserValue>) {
-        let (key, value) = (UserKey::from(key), value.into());
+        self.numbers.remove(&NumberKey(table, &key));
+        self.stage(table, UserKey::from(key), value.into());
+    }
+
+    fn stage(&mut self, table: Table, key: UserKey, value: UserValue) {
         self.staged[table as usize].insert(key.clone(), Some(value.clone()));
         self.write(table, key, value);
     }
 
     /// Removes a value that a later job may ask for.
     pub(crate) fn remove(&mut self, table: Table, key: Vec<u8>) {
+        self.numbers.remove(&NumberKey(table, &key));
         let key = UserKey::from(key);
         self.staged[table as usize].insert(key.clone(), None);
         self.bytes += key.len();
@@ -274,3 +280,6 @@ impl Batch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

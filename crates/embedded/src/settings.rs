@@ -34,7 +34,8 @@ pub struct Settings {
     pub tail_bytes_max: usize,
     /// Records that each log keeps in memory so, over all partitions.
     pub tail_records_max: usize,
-    /// Aggregates whose last revision the writer keeps in memory.
+    /// Aggregates whose last revision the writer keeps in memory, and as many values that are
+    /// written on a condition (rows, marks, snapshots, progress) whose number it keeps.
     pub heads_max: usize,
     /// Bytes of the block cache, over everything stored.
     pub cache_bytes: u64,

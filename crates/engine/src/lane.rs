@@ -192,7 +192,7 @@ impl Lane {
         self.look_up_first = false;
         let mut batch = Batch::new(items);
         if look_up_first {
-            self.look_up_in_parts(&mut batch).await?;
+            self.look_up_undecided(&mut batch).await?;
         }
         let marked = match batch.pending.first_mut() {
             Some(item) if careful.covers(item.position.offset) => {

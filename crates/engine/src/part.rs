@@ -62,15 +62,26 @@ impl Lane {
 
     /// Looks up the outcomes of a batch before it is decided, and settles what has one. What is
     /// loaded for that goes back to the cache as soon as it is too much.
-    pub(crate) async fn look_up_in_parts(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
+    pub(crate) async fn look_up_undecided(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
+        self.look_up_in_parts(batch, self.settings.lane_cache_bytes_max).await
+    }
+
+    /// Looks up the outcomes of all that is pending, and settles what has one. The aggregates of
+    /// what has none stay where they are.
+    pub(crate) async fn look_up(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
+        self.look_up_in_parts(batch, u64::MAX).await
+    }
+
+    /// The batch gives its aggregates back to the cache when they are so many bytes.
+    async fn look_up_in_parts(&mut self, batch: &mut Batch, bytes_max: u64) -> Result<(), LaneEnd> {
         let mut later = std::mem::take(&mut batch.pending);
         let mut unsettled = Vec::with_capacity(later.len());
         while !later.is_empty() {
             let behind = later.split_off(self.settings.load_aggregates_max.min(later.len()));
             batch.pending = std::mem::replace(&mut later, behind);
-            self.look_up(batch).await?;
+            self.look_up_piece(batch).await?;
             unsettled.append(&mut batch.pending);
-            if batch.bytes() >= self.settings.lane_cache_bytes_max {
+            if batch.bytes() >= bytes_max {
                 self.hand_over_part(batch).await?;
             }
         }
@@ -78,13 +89,8 @@ impl Lane {
         Ok(())
     }
 
-    /// Looks up the outcomes of all that is pending, and settles what has one. The aggregates of
-    /// what has none stay where they are.
-    pub(crate) async fn look_up(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
+    async fn look_up_piece(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
         let ids = batch.ids();
-        if ids.is_empty() {
-            return Ok(());
-        }
         let (port, max) = (&self.ports.outcomes, self.settings.retry_ms_max);
         let outcomes = persist(&self.partition, max, "look up", || port.find(&ids)).await?;
         let repeats = batch.settle_repeats(outcomes);

@@ -147,6 +147,46 @@ mod tests {
         assert_eq!(tells.try_recv(), Ok(Delivered::Unknown));
     }
 
+    #[test]
+    fn whoever_leaves_word_while_it_is_told_is_called_once() {
+        for _ in 0..1_000 {
+            let (told, tells) = mpsc::channel();
+            let (promise, delivery) = Delivery::new();
+            let fulfils = std::thread::spawn(move || promise.fulfil(AT));
+            delivery.then(move |delivered| told.send(delivered).unwrap());
+            fulfils.join().unwrap();
+            assert_eq!(tells.try_iter().collect::<Vec<_>>(), [AT]);
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_has_waited_may_leave_word_instead() {
+        let (told, tells) = mpsc::channel();
+        let (promise, mut delivery) = Delivery::new();
+        let waits =
+            std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut delivery).poll(context)));
+        assert_eq!(waits.await, Poll::Pending);
+        delivery.then(move |delivered| told.send(delivered).unwrap());
+        promise.fulfil(AT);
+        assert_eq!(tells.try_iter().collect::<Vec<_>>(), [AT]);
+    }
+
+    /// Whoever is called may do what takes the lock of another delivery, or drop everything.
+    #[test]
+    fn whoever_is_called_holds_no_lock() {
+        let (promise, delivery) = Delivery::new();
+        let state = Arc::clone(&delivery.0);
+        let (told, tells) = mpsc::channel();
+        delivery.then(move |_| told.send(state.try_lock().is_ok()).unwrap());
+        promise.fulfil(AT);
+        assert_eq!(tells.try_recv(), Ok(true));
+        let (promise, delivery) = Delivery::new();
+        let (state, (told, tells)) = (Arc::clone(&delivery.0), mpsc::channel());
+        promise.fulfil(AT);
+        delivery.then(move |_| told.send(state.try_lock().is_ok()).unwrap());
+        assert_eq!(tells.try_recv(), Ok(true));
+    }
+
     #[tokio::test]
     async fn whoever_waits_is_woken() {
         let (promise, delivery) = Delivery::new();

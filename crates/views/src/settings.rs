@@ -21,6 +21,8 @@ pub struct Settings {
     pub lane_rows_bytes_max: u64,
     /// How many records that do not concern the view a lane passes over before it saves that.
     pub unsaved_records_max: usize,
+    /// How long a lane puts that off at most, also when nothing more comes.
+    pub unsaved_ms_max: u64,
     /// The longest pause between two tries at a store or log that does not answer, and between
     /// two looks of a stopped lane whether it was revoked.
     pub retry_ms_max: u64,
@@ -36,6 +38,7 @@ impl Default for Settings {
             lane_marks_max: 50_000,
             lane_rows_bytes_max: 8 * 1024 * 1024,
             unsaved_records_max: 1_000,
+            unsaved_ms_max: 1_000,
             retry_ms_max: 1_000,
         }
     }

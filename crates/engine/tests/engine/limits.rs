@@ -153,6 +153,31 @@ async fn repeats_whose_events_are_not_published_are_loaded_in_parts() {
     successor.drain().await;
 }
 
+/// Repeats in the middle of a lane's life come to light only when their insert is refused.
+#[tokio::test]
+async fn outcomes_are_looked_up_in_parts_wherever_repeats_come_to_light() {
+    let settings = Settings { load_aggregates_max: 4, ..Settings::default() };
+    let world = World::with(1, settings);
+    let working = world.work();
+    let commands: Vec<_> = (0..20).map(|n| add(&format!("p{n}"), "first")).collect();
+    world.append(&commands).await;
+    world.settled().await;
+    // No repeat: the next batch is decided before anything is looked up.
+    world.append(&[add("q", "first")]).await;
+    world.settled().await;
+    drop(world.outcomes.take_counts());
+    let again = (0..20).map(|n| add(&format!("p{n}"), "second"));
+    world.append(&commands.iter().cloned().chain(again).collect::<Vec<_>>()).await;
+    world.check(&["p0", "p9", "p19", "q"]).await;
+    let counts = world.outcomes.take_counts();
+    assert!(counts.contains(&4), "{counts:?}");
+    assert!(counts.iter().all(|count| *count <= 4), "{counts:?}");
+    for n in 0..20 {
+        assert_eq!(world.history(&format!("p{n}")).await.len(), 2);
+    }
+    working.drain().await;
+}
+
 #[tokio::test]
 async fn the_news_of_stored_snapshots_has_room_in_its_queue() {
     // Every commit makes a snapshot, and a batch is as small as it can be.

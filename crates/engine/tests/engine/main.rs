@@ -7,6 +7,7 @@
     reason = "a test that meets what must not be has failed"
 )]
 
+mod asked;
 mod careful;
 mod contained;
 mod deadlines;

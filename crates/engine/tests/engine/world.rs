@@ -17,6 +17,7 @@ use ordain_testkit::{until, within};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::asked::Asked;
 use crate::probe::Probe;
 
 /// The time that the clock of a new world shows.
@@ -26,6 +27,7 @@ pub(crate) const START: Timestamp = Timestamp::from_nanoseconds(1_800_000_000_00
 pub(crate) struct World {
     pub(crate) home: Home,
     pub(crate) commits: Arc<faulty::Commits>,
+    pub(crate) outcomes: Arc<Asked>,
     pub(crate) events: Arc<faulty::EventLog>,
     pub(crate) replies: Arc<faulty::ReplySender>,
     pub(crate) clock: Manual,
@@ -164,6 +166,7 @@ impl World {
         let home = Home::open(directory.path(), embedded).unwrap();
         Self {
             commits: faulty::Commits::new(home.commits()),
+            outcomes: Asked::new(home.outcomes()),
             events: faulty::EventLog::new(home.event_log()),
             replies: faulty::ReplySender::new(home.reply_sender()),
             clock: Manual::at(START),
@@ -187,6 +190,7 @@ impl World {
         let home = Home::open(directory.path(), &embedded).unwrap();
         Self {
             commits: faulty::Commits::new(home.commits()),
+            outcomes: Asked::new(home.outcomes()),
             events: faulty::EventLog::new(home.event_log()),
             replies: faulty::ReplySender::new(home.reply_sender()),
             clock,
@@ -201,7 +205,7 @@ impl World {
         Ports {
             log: self.home.command_log(),
             commits: Arc::clone(&self.commits) as _,
-            outcomes: self.home.outcomes(),
+            outcomes: Arc::clone(&self.outcomes) as _,
             snapshots: self.home.snapshots(),
             replies: Arc::clone(&self.replies) as _,
             events: Arc::clone(&self.events) as _,

@@ -1,10 +1,12 @@
 //! A follower: one lane of a view, a batch at a time, from its records to its progress.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 use ordain_ports::{DeadLetter, Input, Lane, Published, Record};
 use quick_cache::unsync::Cache;
+use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 
 use super::batch::{Batch, Blocked, Next, Place, Step};
@@ -23,14 +25,15 @@ pub(super) struct Follower {
     pub(super) places: Cache<AggregateKey, Place>,
     pub(super) rows: RowCache,
     /// What is done and not saved, because nothing in it concerned the view.
-    unsaved: Unsaved,
+    unsaved: Option<Unsaved>,
 }
 
 /// Progress that only passed over records: losing it costs reading them again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Unsaved {
-    progress: Option<u64>,
+    progress: u64,
     records: usize,
+    since: Instant,
 }
 
 impl Follower {
@@ -43,7 +46,7 @@ impl Follower {
         let held = Held::new(lane, view.name(), settings.retry_ms_max);
         let places = Cache::new(settings.lane_marks_max);
         let rows = RowCache::new(settings.lane_rows_bytes_max);
-        Self { view, ports, settings, held, places, rows, unsaved: Unsaved::default() }
+        Self { view, ports, settings, held, places, rows, unsaved: None }
     }
 
     /// Follows the lane until it is revoked or lost.
@@ -55,13 +58,25 @@ impl Follower {
                 Err(Lost) => return,
             }
         }
-        if let Some(progress) = self.unsaved.progress {
+        if let Some(Unsaved { progress, .. }) = self.unsaved {
             // Of no consequence when it fails: only records that are passed over are read again.
             self.save(progress).await.ok();
         }
     }
 
-    async fn next(&self) -> Result<Input<Published>, Lost> {
+    /// What comes next. What was passed over is saved when its time is over before that.
+    async fn next(&mut self) -> Result<Input<Published>, Lost> {
+        if let Some(Unsaved { progress, since, .. }) = self.unsaved {
+            let longest = Duration::from_millis(self.settings.unsaved_ms_max);
+            if let Ok(read) = timeout(longest.saturating_sub(since.elapsed()), self.read()).await {
+                return read;
+            }
+            self.save(progress).await?;
+        }
+        self.read().await
+    }
+
+    async fn read(&self) -> Result<Input<Published>, Lost> {
         let (records_max, bytes_max) =
             (self.settings.batch_records_max, self.settings.batch_bytes_max);
         self.held.tried("reading", || self.held.lane.next(records_max, bytes_max)).await
@@ -74,7 +89,10 @@ impl Follower {
         let count = records.len();
         let mut batch = Batch::of(self.view.as_ref(), self.ports.clock.now(), records);
         if batch.passes_over() {
-            return self.pass_over(batch, count).await;
+            if let (Some(progress), _) = batch.done() {
+                self.pass_over(progress, count).await?;
+            }
+            return Ok(None);
         }
         for letter in &batch.letters {
             counter!("ordain_views_damaged_records", "view" => view).increment(1);
@@ -100,22 +118,23 @@ impl Follower {
         self.finish(batch).await
     }
 
-    /// Nothing in the batch concerns the view: there is no hurry to save that.
-    async fn pass_over(&mut self, batch: Batch, count: usize) -> Result<Option<Blocked>, Lost> {
-        let (progress, blocked) = batch.done();
-        self.unsaved.progress = progress;
-        self.unsaved.records += count;
-        if self.unsaved.records >= self.settings.unsaved_records_max
-            && let Some(progress) = progress
-        {
-            self.save(progress).await?;
-        }
-        Ok(blocked)
+    /// Nothing in these records concerns the view: there is no hurry to save that.
+    async fn pass_over(&mut self, progress: u64, records: usize) -> Result<(), Lost> {
+        let unsaved = self.unsaved.get_or_insert_with(|| Unsaved {
+            progress,
+            records: 0,
+            since: Instant::now(),
+        });
+        unsaved.progress = progress;
+        unsaved.records += records;
+        let is_due = unsaved.records >= self.settings.unsaved_records_max
+            || unsaved.since.elapsed() >= Duration::from_millis(self.settings.unsaved_ms_max);
+        if is_due { self.save(progress).await } else { Ok(()) }
     }
 
     async fn save(&mut self, progress: u64) -> Result<(), Lost> {
         self.held.tried("saving progress", || self.held.lane.save(progress)).await?;
-        self.unsaved = Unsaved::default();
+        self.unsaved = None;
         Ok(())
     }
 
@@ -127,7 +146,9 @@ impl Follower {
         }
         fail::fail_point!("C12");
         let (progress, blocked) = batch.done();
-        if let Some(progress) = progress {
+        // A lane that stops at once may have passed over what stands before.
+        let passed_over = self.unsaved.as_ref().map(|unsaved| unsaved.progress);
+        if let Some(progress) = progress.or(passed_over) {
             self.save(progress).await?;
         }
         Ok(blocked)

@@ -16,6 +16,12 @@ struct Writes {
     steps: Vec<usize>,
 }
 
+/// A row, if there is one, as it is stored, or as this lane wrote it last.
+struct Found {
+    row: Option<Row>,
+    is_remembered: bool,
+}
+
 impl Follower {
     /// Writes the rows of these steps, and the mark of each step whose rows are all written. Says
     /// whether any condition did not hold: those aggregates are forgotten.
@@ -43,22 +49,23 @@ impl Follower {
         Ok(self.settle(batch, &steps))
     }
 
-    /// The rows that the steps touch, as they are stored, in the order of the steps.
-    async fn rows(&self, steps: &[Step]) -> Result<Vec<Option<Row>>, Lost> {
+    /// The rows that the steps touch, in the order of the steps.
+    async fn rows(&self, steps: &[Step]) -> Result<Vec<Found>, Lost> {
         let touched = steps.iter().flat_map(|step| step.touched.rows());
-        let mut rows: Vec<Option<Row>> =
-            touched.clone().map(|touched| self.rows.get(&touched.key)).collect();
-        let unknown = touched.zip(&rows).filter(|(_, row)| row.is_none());
+        let remembered = touched.clone().map(|touched| self.rows.get(&touched.key));
+        let mut found: Vec<Found> =
+            remembered.map(|row| Found { is_remembered: row.is_some(), row }).collect();
+        let unknown = touched.zip(&found).filter(|(_, found)| !found.is_remembered);
         let keys: Vec<String> = unknown.map(|(touched, _)| touched.key.clone()).collect();
         if keys.is_empty() {
-            return Ok(rows);
+            return Ok(found);
         }
         let view = self.view.name();
         let read = self.held.tried("reading rows", || self.ports.views.rows(view, &keys)).await?;
-        for (row, read) in rows.iter_mut().filter(|row| row.is_none()).zip(read) {
-            *row = read;
+        for (found, read) in found.iter_mut().filter(|found| !found.is_remembered).zip(read) {
+            found.row = read;
         }
-        Ok(rows)
+        Ok(found)
     }
 
     async fn write_rows(
@@ -82,7 +89,6 @@ impl Follower {
             if written {
                 self.rows.put(row);
             } else {
-                self.rows.forget(&row.key);
                 refuse(steps, step);
             }
         }
@@ -131,6 +137,7 @@ impl Follower {
             if step.refused {
                 counter!("ordain_views_refused_writes", "view" => view).increment(1);
                 self.places.remove(&pending.aggregate);
+                step.touched.rows().iter().for_each(|touched| self.rows.forget(&touched.key));
                 pending.forget(step);
             } else {
                 let events = step.sequence - step.expected.unwrap_or(0);
@@ -167,23 +174,30 @@ fn refuse(steps: &mut [Step], index: usize) {
 }
 
 /// Folds every step into its rows. A step with a row that cannot be folded is left out, and
-/// blocks the lane at its first record.
-fn fold(batch: &mut Batch, steps: Vec<Step>, stored: Vec<Option<Row>>) -> (Vec<Step>, Writes) {
-    let mut stored = stored.into_iter();
+/// blocks the lane at its first record; but what was only remembered may have been changed by
+/// another projector, so that is refused and read first.
+fn fold(batch: &mut Batch, steps: Vec<Step>, found: Vec<Found>) -> (Vec<Step>, Writes) {
+    let mut found = found.into_iter();
     let mut folded = Vec::with_capacity(steps.len());
     let mut writes = Writes::default();
-    for step in steps {
+    for mut step in steps {
         let Some(pending) = batch.pending.get_mut(step.pending) else {
             continue;
         };
         let rows = step.touched.rows();
         let mut rows_of_step = Vec::with_capacity(rows.len());
-        let mut wrong = None;
-        for (changes, stored) in rows.iter().zip(stored.by_ref().take(rows.len())) {
-            match changes.fold(&pending.aggregate, stored) {
+        let (mut wrong, mut is_read) = (None, true);
+        for (changes, found) in rows.iter().zip(found.by_ref().take(rows.len())) {
+            is_read &= !found.is_remembered;
+            match changes.fold(&pending.aggregate, found.row) {
                 Ok(write) => rows_of_step.extend(write),
                 Err(why) => wrong = Some(why),
             }
+        }
+        if wrong.is_some() && !is_read {
+            step.refused = true;
+            folded.push(step);
+            continue;
         }
         if let Some(why) = wrong {
             pending.clear();

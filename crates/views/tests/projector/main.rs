@@ -6,6 +6,8 @@ mod crashes;
 mod errors;
 mod followed;
 mod others;
+mod passed_over;
+mod remembered;
 mod scripted;
 mod staged;
 mod stops;

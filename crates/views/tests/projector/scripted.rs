@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 struct Told {
     records: Mutex<VecDeque<Record<Published>>>,
     offset: Mutex<u64>,
-    saved: Mutex<Option<u64>>,
+    saves: Mutex<Vec<u64>>,
     left: Mutex<bool>,
     changed: Notify,
 }
@@ -49,7 +49,18 @@ impl Script {
     }
 
     pub(crate) fn saved(&self) -> Option<u64> {
-        *self.0.saved.lock().unwrap()
+        self.saves().last().copied()
+    }
+
+    /// All progress that was saved, in order.
+    pub(crate) fn saves(&self) -> Vec<u64> {
+        self.0.saves.lock().unwrap().clone()
+    }
+
+    /// Waits until the lane has taken all records.
+    pub(crate) async fn taken(&self) {
+        let is_taken = || async { self.0.records.lock().unwrap().is_empty().then_some(()) };
+        until("all records to be taken", is_taken).await;
     }
 
     /// Waits until progress was saved up to here.
@@ -113,7 +124,7 @@ impl Lane<Published> for TheLane {
     }
 
     async fn save(&self, progress: u64) -> Result<(), Error> {
-        *self.0.0.saved.lock().unwrap() = Some(progress);
+        self.0.0.saves.lock().unwrap().push(progress);
         Ok(())
     }
 

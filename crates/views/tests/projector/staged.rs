@@ -33,11 +33,13 @@ pub(crate) struct Staged {
     inner: Arc<dyn ViewStore>,
     plan: Mutex<VecDeque<(Call, Fate)>>,
     always: Mutex<Option<(Call, Action)>>,
+    rows_read: Mutex<Vec<String>>,
 }
 
 impl Staged {
     pub(crate) fn new(inner: Arc<dyn ViewStore>) -> Arc<Self> {
-        Arc::new(Self { inner, plan: Mutex::default(), always: Mutex::default() })
+        let (plan, always, rows_read) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { inner, plan, always, rows_read })
     }
 
     /// The next such call meets this.
@@ -48,6 +50,11 @@ impl Staged {
     /// Every such call fails from now on.
     pub(crate) fn always(&self, call: Call, action: Action) {
         *self.always.lock().unwrap() = Some((call, action));
+    }
+
+    /// The keys of the rows that were read, in order.
+    pub(crate) fn rows_read(&self) -> Vec<String> {
+        self.rows_read.lock().unwrap().clone()
     }
 
     pub(crate) fn is_plan_done(&self) -> bool {
@@ -102,6 +109,7 @@ impl After {
 #[deny(clippy::missing_trait_methods)]
 impl ViewStore for Staged {
     async fn rows(&self, view: &str, keys: &[String]) -> Result<Vec<Option<Row>>, Error> {
+        self.rows_read.lock().unwrap().extend_from_slice(keys);
         let after = self.meet(Call::Rows).await?;
         after.answered(self.inner.rows(view, keys).await?).await
     }

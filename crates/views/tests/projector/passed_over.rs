@@ -1,0 +1,117 @@
+//! Records that do not concern the view: when it is saved that they are done, and what a crash
+//! before that costs.
+
+use ordain_ports::Published;
+use ordain_testkit::{faulty, until};
+use ordain_views::{Accounts, CleanerJobs, Settings};
+
+use crate::scripted::Script;
+use crate::world::{Line, Running, World, published, run_with};
+
+/// One record a batch, and no limit but those that a test sets.
+fn settings() -> Settings {
+    Settings {
+        batch_records_max: 1,
+        unsaved_records_max: usize::MAX,
+        unsaved_ms_max: u64::MAX,
+        retry_ms_max: 20,
+        ..Settings::default()
+    }
+}
+
+fn follow(world: &World, script: &Script, settings: Settings) -> Running {
+    run_with(CleanerJobs, world.ports(), script.feed(), settings)
+}
+
+/// So many events of an account, which does not concern the view of jobs.
+fn strange(count: usize) -> Vec<Published> {
+    let (_, commits) = Line::deposits("a", count - 1);
+    commits.iter().flat_map(|commit| published(commit)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_passed_over_is_saved_once_it_is_many_records_and_when_the_lane_ends() {
+    let (world, script) = (World::new(), Script::default());
+    script.add(strange(7));
+    let running = follow(&world, &script, Settings { unsaved_records_max: 3, ..settings() });
+    script.taken().await;
+    running.leave().await;
+    assert_eq!(script.saves(), [3, 6, 7]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_lane_saves_what_it_has_passed_over() {
+    let (world, script) = (World::new(), Script::default());
+    let running = follow(&world, &script, Settings { unsaved_ms_max: 20, ..settings() });
+    for progress in [2, 4] {
+        script.add(strange(2));
+        script.saved_up_to(progress).await;
+    }
+    running.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lane_that_is_never_idle_saves_what_it_has_passed_over_in_time_too() {
+    let (world, script) = (World::new(), Script::default());
+    script.add(strange(3));
+    let running = follow(&world, &script, Settings { unsaved_ms_max: 0, ..settings() });
+    script.taken().await;
+    running.leave().await;
+    assert_eq!(script.saves(), [1, 2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_concerns_the_view_saves_all_that_was_passed_over_before() {
+    let (world, script) = (World::new(), Script::default());
+    let mut job = Line::of("job-request", "j");
+    let commit = job.send("create", r#"{"cleaners":["ann"],"tasks":[]}"#);
+    world.store(std::slice::from_ref(&commit)).await;
+    script.add(strange(2));
+    script.add(published(&commit));
+    let running = follow(&world, &script, settings());
+    script.saved_up_to(3).await;
+    running.leave().await;
+    assert_eq!(script.saves(), [3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lane_that_stops_saves_what_it_has_passed_over() {
+    let (world, script) = (World::new(), Script::default());
+    let mut job = Line::of("job-request", "j");
+    script.add(strange(2));
+    script.add(published(&job.happen("teleported", 1, "{}")));
+    let running = follow(&world, &script, settings());
+    script.saved_up_to(2).await;
+    running.leave().await;
+    assert_eq!(script.saves(), [2]);
+}
+
+/// A crash costs reading less than the limit again; a view that follows all of it sees repeats
+/// at most.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_crash_fewer_records_than_the_limit_are_passed_over_again() {
+    let world = World::new();
+    let (line, commits) = Line::deposits("a", 24);
+    world.store_and_publish(&commits).await;
+    let (feed, control) = faulty::Feed::wrap(world.feed(&CleanerJobs));
+    let settings = Settings { unsaved_records_max: 10, ..settings() };
+    let running = run_with(CleanerJobs, world.ports(), feed, settings.clone());
+    until("the second save", || async { (control.saves_asked().len() == 2).then_some(()) }).await;
+    running.crash().await;
+    let saved: Vec<u64> = control.saves_asked().iter().map(|(_, progress)| *progress).collect();
+    assert_eq!(saved, [10, 20], "25 records");
+    let (feed, control) = faulty::Feed::wrap(world.feed(&CleanerJobs));
+    let running = run_with(CleanerJobs, world.ports(), feed, settings);
+    let mut job = Line::of("job-request", "j");
+    let created = vec![job.send("create", r#"{"cleaners":["ann"],"tasks":[]}"#)];
+    world.store_and_publish(&created).await;
+    world.shows(&CleanerJobs, &created).await;
+    running.leave().await;
+    let (partition, ended) = control.saves_asked().pop().unwrap();
+    assert!(ended >= 1, "partition {partition}");
+    // Whoever follows the account has missed nothing and counts nothing twice.
+    let accounts = world.run(Accounts);
+    world.shows(&Accounts, &commits).await;
+    accounts.leave().await;
+    assert_eq!(world.mark(&CleanerJobs, &line.aggregate).await, None);
+}
