@@ -2,6 +2,7 @@
 //! and ends at the first that fails.
 
 mod bench;
+mod breakages;
 mod run;
 mod test;
 mod tools;
@@ -31,6 +32,12 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Break every promise on purpose, one at a time, and see its tests fail (many minutes).
+    Breakages {
+        /// Only the breakages that name this: a promise, a file, a test, words of what is broken.
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Measure commands per second and latency of a release build on this machine.
     Bench {
         /// How long each measurement takes.
@@ -44,6 +51,7 @@ fn main() -> anyhow::Result<()> {
         Task::Test => test::run(),
         Task::Model => run::cargo(&["run", "--release", "--package", "ordain-protocol"]),
         Task::PowerCut { images, seed } => test::power_cut(images, seed),
+        Task::Breakages { only } => breakages::run(only.as_deref()),
         Task::Bench { seconds } => bench::run(seconds),
     }
 }

@@ -10,7 +10,7 @@ use ordain_model::{
     AggregateKey, Command, Commit, Document, Fingerprint, Fingerprinted, Json, Limits, Outcome,
     Registry, ReplyAddress, RequestId, Rules, Timestamp,
 };
-use ordain_ports::{Content, Delivered, Input, Position, Published, Reply};
+use ordain_ports::{Clock, Content, Delivered, Input, Position, Published, Reply};
 use ordain_testkit::clock::Manual;
 use ordain_testkit::faulty::{self, Control};
 use ordain_testkit::{until, within};
@@ -223,6 +223,11 @@ impl World {
         ports.commits = self.home.commits();
         ports.events = self.home.event_log();
         self.work_with(ports)
+    }
+
+    /// Starts a worker that reads this clock.
+    pub(crate) fn work_by(&self, clock: Arc<dyn Clock>) -> Working {
+        self.work_with(Ports { clock, ..self.ports() })
     }
 
     fn work_with(&self, ports: Ports) -> Working {
