@@ -25,27 +25,32 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
     ensure!(!breakages.is_empty(), "no breakage names {}", only.unwrap_or_default());
     let copy = Copy::of_checkout()?;
     check_unbroken(&copy, &breakages)?;
-    let mut faults = Vec::new();
+    let (all, mut unseen) = (breakages.len(), Vec::new());
     for (n, breakage) in (1..).zip(&breakages) {
         let tried = Instant::now();
         let found = break_once(&copy, breakage)?;
         let red = if found.is_empty() { "red, as it should" } else { "NOT AS IT SHOULD" };
         eprintln!(
-            "[{n}/{}] promise {}: {red} ({} s): {}",
-            breakages.len(),
+            "[{n}/{all}] promise {}: {red} ({} s): {}",
             breakage.promise,
             tried.elapsed().as_secs(),
             breakage.what
         );
         found.iter().for_each(|fault| eprintln!("    {fault}"));
-        faults.extend(found.into_iter().map(|fault| format!("{}: {fault}", breakage.what)));
+        if !found.is_empty() {
+            unseen.push(format!("{}\n    {}", breakage.what, found.join("\n    ")));
+        }
     }
     let mut tests: Vec<&String> = breakages.iter().flat_map(|breakage| &breakage.tests).collect();
     tests.sort_unstable();
     tests.dedup();
-    let (all, seconds) = (breakages.len(), began.elapsed().as_secs());
-    if !faults.is_empty() {
-        bail!("{} of {all} breakages were not seen:\n{}", faults.len(), faults.join("\n"));
+    let seconds = began.elapsed().as_secs();
+    if !unseen.is_empty() {
+        bail!(
+            "{} of {all} breakages were not as they should:\n{}",
+            unseen.len(),
+            unseen.join("\n")
+        );
     }
     println!(
         "{all} breakages, each seen by its tests: {} tests turned red, {seconds} s",

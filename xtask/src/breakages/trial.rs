@@ -15,6 +15,8 @@ use super::copy::Copy;
 
 /// How long the tests of one breakage may take: they have limits of their own, far below.
 const RUN_SECONDS_MAX: u64 = 180;
+/// How long a test waits for anything: here it is expected to wait in vain.
+const WAIT_SECONDS: &str = "10";
 /// Most tests wait, for each other's disk or for their own limit.
 const THREADS: &str = "--test-threads=8";
 
@@ -88,6 +90,7 @@ impl Program {
             .args(tests)
             .current_dir(&self.directory)
             .env("RUST_BACKTRACE", "0")
+            .env("ORDAIN_TEST_WAIT_SECONDS", WAIT_SECONDS)
             .stdout(File::create(&path)?)
             .stderr(Stdio::null())
             .spawn()

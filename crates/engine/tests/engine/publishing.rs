@@ -67,7 +67,13 @@ async fn a_command_behind_an_unpublished_commit_publishes_that_first() {
     crashing.crash().await;
     let world = world.reopen(3).await;
     let working = world.work();
+    // The partition that the commit came from is not worked for now.
+    let gate = Gate::shut();
+    working.control.pause_next(0, gate.clone());
     world.append(&[add("p", "b"), add("p", "a")]).await;
+    world.settled_where(|partition| partition != 0).await;
+    assert_eq!(sequences(&world, "p").await, [1, 2]);
+    gate.open();
     world.check(&["p"]).await;
     working.drain().await;
 }

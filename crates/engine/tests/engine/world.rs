@@ -268,12 +268,18 @@ impl World {
 
     /// Waits until everything in the log is done.
     pub(crate) async fn settled(&self) {
+        self.settled_where(|_| true).await;
+    }
+
+    /// Waits until everything in these partitions of the log is done.
+    pub(crate) async fn settled_where(&self, is_meant: impl Fn(usize) -> bool) {
         let log = self.home.command_log();
         let ends = log.ends().await.unwrap();
         until("all progress", || async {
             let progress = log.progress().await.unwrap();
             let is_done = |(end, saved): (&u64, &Option<u64>)| saved.unwrap_or(0) >= *end;
-            ends.iter().zip(&progress).all(is_done).then_some(())
+            let mut meant = ends.iter().zip(&progress).enumerate().filter(|(at, _)| is_meant(*at));
+            meant.all(|(_, partition)| is_done(partition)).then_some(())
         })
         .await;
     }
