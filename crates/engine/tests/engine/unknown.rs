@@ -128,8 +128,14 @@ async fn nothing_numbered_on_a_commit_that_did_not_come_true_is_sent() {
     let working = world.work();
     world.append(&[add("p", "r")]).await;
     world.settled().await;
-    // The repeat in the middle takes no revision: what stood behind it must be numbered anew.
+    // The repeat in the middle takes no revision: what stood behind it must be numbered anew. They
+    // are one batch, because all of them wait behind another.
+    let gate = Gate::shut();
+    world.commits.plan(Insert::PausedBefore(gate.clone()));
+    world.append(&[add("q", "before")]).await;
+    gate.reached().await;
     world.append(&[add("p", "a"), add("p", "r"), wanted("p", "b", "refuse", "{}")]).await;
+    gate.open();
     world.check(&["p"]).await;
     let revisions: Vec<_> =
         world.history("p").await.iter().map(|c| (c.request.to_string(), c.revision)).collect();
@@ -144,7 +150,12 @@ async fn nothing_numbered_on_a_commit_that_did_not_come_true_is_sent() {
     let named = |sent: &[(&str, u64)]| -> Vec<_> {
         sent.iter().map(|(request, revision)| ((*request).to_owned(), *revision)).collect()
     };
-    let expected = [named(&[("r", 1)]), named(&[("a", 2), ("r", 3), ("b", 4)]), named(&[("b", 3)])];
+    let expected = [
+        named(&[("r", 1)]),
+        named(&[("before", 1)]),
+        named(&[("a", 2), ("r", 3), ("b", 4)]),
+        named(&[("b", 3)]),
+    ];
     assert_eq!(sent, expected);
     working.drain().await;
 }
