@@ -2,6 +2,7 @@
 //! and ends at the first that fails.
 
 mod bench;
+mod breakages;
 mod run;
 mod services;
 mod test;
@@ -38,6 +39,12 @@ enum Task {
         #[command(subcommand)]
         task: services::Task,
     },
+    /// Break every promise on purpose, one at a time, and see its tests fail (many minutes).
+    Breakages {
+        /// Only the breakages that name this: a promise, a file, a test, words of what is broken.
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Measure commands per second and latency of a release build on this machine.
     Bench {
         /// How long each measurement takes.
@@ -52,6 +59,7 @@ fn main() -> anyhow::Result<()> {
         Task::Model => run::cargo(&["run", "--release", "--package", "ordain-protocol"]),
         Task::PowerCut { images, seed } => test::power_cut(images, seed),
         Task::Services { task } => services::run(task),
+        Task::Breakages { only } => breakages::run(only.as_deref()),
         Task::Bench { seconds } => bench::run(seconds),
     }
 }

@@ -1,7 +1,11 @@
 //! Never late: what is not taken up before its deadline is not executed.
 
-use ordain_model::Outcome;
+use std::sync::Arc;
+
+use ordain_model::{Outcome, Timestamp};
+use ordain_ports::{Answer, Clock};
 use ordain_testkit::Gate;
+use ordain_testkit::clock::Manual;
 use ordain_testkit::faulty::{Insert, Read};
 
 use crate::world::{START, World, add};
@@ -75,7 +79,48 @@ async fn a_repeat_of_what_succeeded_in_time_gets_its_success() {
     world.clock.advance_ms(10);
     world.append(&[add("p", "r").before(deadline)]).await;
     world.check(&["p"]).await;
-    assert_eq!(world.history("p").await.len(), 1);
-    assert_eq!(world.find("p", "r").await.unwrap().outcome, Outcome::Success);
+    let commits = world.history("p").await;
+    let outcomes: Vec<_> = commits.iter().map(|commit| &commit.outcome).collect();
+    assert_eq!(outcomes, [&Outcome::Success]);
+    let answers: Vec<_> = world.replied().into_iter().map(|reply| reply.answer).collect();
+    let success = Answer::Commit(commits.first().unwrap().clone());
+    assert_eq!(answers, [success.clone(), success], "both sendings");
+    working.drain().await;
+}
+
+/// Every look at it takes a millisecond.
+struct Ticking(Manual);
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        self.0.advance_ms(1);
+        self.0.now()
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_between_the_decision_and_the_sending_is_kept() {
+    const MILLISECOND: i64 = 1_000_000;
+    let world = World::new().await;
+    // One of these deadlines, the latest first, passes just when the batch has been decided.
+    let commands: Vec<_> = (0..50)
+        .rev()
+        .map(|n| add(&format!("p{n}"), "r").before(START.plus_nanoseconds(n * MILLISECOND)))
+        .collect();
+    world.append(&commands).await;
+    let working = world.work_by(Arc::new(Ticking(world.clock.clone())));
+    world.settled().await;
+    let mut successes = 0;
+    for n in 0..50 {
+        let commit = world.find(&format!("p{n}"), "r").await.unwrap();
+        if commit.outcome == Outcome::Success {
+            successes += 1;
+            let looked_at_least = commit.time.plus_nanoseconds(MILLISECOND);
+            assert!(looked_at_least <= START.plus_nanoseconds(n * MILLISECOND), "p{n} is late");
+        } else {
+            assert_eq!(commit.outcome, Outcome::Expired);
+        }
+    }
+    assert!((1..50).contains(&successes), "some are in time and some are late: {successes}");
     working.drain().await;
 }

@@ -1,12 +1,18 @@
 //! The limits on what is kept in memory and behind a snapshot.
 
 use ordain_engine::Settings;
-use ordain_model::Outcome;
+use ordain_model::{Outcome, Stored};
 use ordain_ports::Load;
 use ordain_testkit::Gate;
-use ordain_testkit::faulty::{Call, Publish};
+use ordain_testkit::faulty::{Call, Insert, Publish};
 
 use crate::world::{Wanted, World, add, probe, wanted};
+
+/// What the store has of the probe `p`.
+async fn stored(world: &World) -> Stored {
+    let load = Load { aggregate: probe("p"), fold_version: 1 };
+    world.home.commits().load(&[load]).await.unwrap().remove(0)
+}
 
 #[tokio::test]
 async fn an_aggregate_never_has_more_commits_behind_its_snapshot_than_allowed() {
@@ -14,7 +20,17 @@ async fn an_aggregate_never_has_more_commits_behind_its_snapshot_than_allowed() 
     let world = World::with(1, settings);
     let commands: Vec<_> = (0..100).map(|n| add("p", &format!("r{n}")).expecting(n)).collect();
     world.append(&commands).await;
+    let gates: Vec<Gate> = (0..10).map(|_| Gate::shut()).collect();
+    for gate in &gates {
+        world.commits.plan(Insert::PausedAfter(gate.clone()));
+    }
     let working = world.work();
+    for gate in gates {
+        gate.reached().await;
+        let stored = stored(&world).await;
+        assert!(stored.tail.len() <= 10, "{} commits behind the snapshot", stored.tail.len());
+        gate.open();
+    }
     world.check(&["p"]).await;
     let commits = world.history("p").await;
     assert_eq!(commits.len(), 100);
@@ -23,9 +39,7 @@ async fn an_aggregate_never_has_more_commits_behind_its_snapshot_than_allowed() 
     assert_eq!(sizes.iter().sum::<usize>(), 100, "each commit is sent once");
     let is_within = |size: &usize| (1..=10).contains(size);
     assert!(sizes.iter().all(is_within), "at most 10 commits on one aggregate: {sizes:?}");
-    let load = Load { aggregate: probe("p"), fold_version: 1 };
-    let stored = world.home.commits().load(&[load]).await.unwrap().remove(0);
-    assert!(stored.tail.len() <= 10, "{} commits behind the snapshot", stored.tail.len());
+    let stored = stored(&world).await;
     assert_eq!(stored.published, stored.snapshot.unwrap().sequence);
     working.drain().await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ordain_model::Outcome;
-use ordain_ports::{Action, partition_of};
+use ordain_ports::{Action, Answer, partition_of};
 use ordain_testkit::faulty::{Insert, Save};
 use ordain_testkit::{Gate, until};
 
@@ -18,6 +18,8 @@ async fn a_worker_that_comes_back_from_a_pause_before_its_insert_changes_nothing
     let zombie = world.work();
     gate.reached().await;
     // The partition moves while the worker stands before its insert, for longer than it may.
+    // What its successor decides, it decides at another time.
+    world.clock.advance_ms(10);
     let successor = world.work_without_faults();
     zombie.leave();
     until("the successor to decide", || world.find("p", "b")).await;
@@ -26,6 +28,10 @@ async fn a_worker_that_comes_back_from_a_pause_before_its_insert_changes_nothing
     zombie.left().await;
     world.check(&["p"]).await;
     assert_eq!(world.history("p").await, before);
+    for reply in world.replied() {
+        let commit = world.find("p", reply.request.as_str()).await.unwrap();
+        assert_eq!(reply.answer, Answer::Commit(commit), "nobody is told what is not stored");
+    }
     let saved = world.home.command_log().progress().await.unwrap();
     assert_eq!(saved, [Some(2)], "the successor's");
     successor.drain().await;
@@ -92,6 +98,23 @@ async fn a_drained_worker_finishes_what_it_has_taken() {
 }
 
 #[tokio::test]
+async fn a_worker_leaves_while_its_store_does_not_answer() {
+    let world = World::new().await;
+    for _ in 0..1_000 {
+        world.commits.plan(Insert::Unavailable);
+    }
+    world.append(&[add("p", "a")]).await;
+    let working = world.work();
+    until("some tries", || async { (world.commits.asked().len() > 2).then_some(()) }).await;
+    working.drain().await;
+    assert!(world.find("p", "a").await.is_none());
+    let successor = world.work_without_faults();
+    world.check(&["p"]).await;
+    assert_eq!(world.history("p").await.len(), 1);
+    successor.drain().await;
+}
+
+#[tokio::test]
 async fn two_workers_share_the_partitions_and_decide_everything_once() {
     let world = World::with(4, ordain_engine::Settings::default());
     let ids: Vec<String> = (0..12).map(|n| format!("p{n}")).collect();
@@ -133,6 +156,11 @@ async fn raised_partitions_keep_every_promise() {
         ids.iter().flat_map(|id| [add(id, "b").expecting(1), add(id, "c").expecting(2)]).collect();
     world.append(&more).await;
     let working = world.work();
+    // The new partitions are done before the old one is worked at all.
+    let gate = Gate::shut();
+    working.control.pause_next(0, gate.clone());
+    world.settled_where(|partition| partition != 0).await;
+    gate.open();
     world.check(&ids).await;
     for id in ids {
         let commits = world.history(id).await;

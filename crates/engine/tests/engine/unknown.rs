@@ -128,12 +128,34 @@ async fn nothing_numbered_on_a_commit_that_did_not_come_true_is_sent() {
     let working = world.work();
     world.append(&[add("p", "r")]).await;
     world.settled().await;
-    // The repeat in the middle takes no revision: what stood behind it must be numbered anew.
+    // The repeat in the middle takes no revision: what stood behind it must be numbered anew. They
+    // are one batch, because all of them wait behind another.
+    let gate = Gate::shut();
+    world.commits.plan(Insert::PausedBefore(gate.clone()));
+    world.append(&[add("q", "before")]).await;
+    gate.reached().await;
     world.append(&[add("p", "a"), add("p", "r"), wanted("p", "b", "refuse", "{}")]).await;
+    gate.open();
     world.check(&["p"]).await;
     let revisions: Vec<_> =
         world.history("p").await.iter().map(|c| (c.request.to_string(), c.revision)).collect();
     let expected = [("r", 1), ("a", 2), ("b", 3)].map(|(request, r)| (request.to_owned(), r));
     assert_eq!(revisions, expected);
+    let sent: Vec<Vec<_>> = world
+        .commits
+        .asked()
+        .iter()
+        .map(|commits| commits.iter().map(|c| (c.request.to_string(), c.revision)).collect())
+        .collect();
+    let named = |sent: &[(&str, u64)]| -> Vec<_> {
+        sent.iter().map(|(request, revision)| ((*request).to_owned(), *revision)).collect()
+    };
+    let expected = [
+        named(&[("r", 1)]),
+        named(&[("before", 1)]),
+        named(&[("a", 2), ("r", 3), ("b", 4)]),
+        named(&[("b", 3)]),
+    ];
+    assert_eq!(sent, expected);
     working.drain().await;
 }

@@ -10,7 +10,7 @@ use ordain_model::{
     AggregateKey, Command, Commit, Document, Fingerprint, Fingerprinted, Json, Limits, Outcome,
     Registry, ReplyAddress, RequestId, Rules, Timestamp,
 };
-use ordain_ports::{Content, Delivered, Input, Position, Published, Reply};
+use ordain_ports::{Clock, Content, Delivered, Input, Position, Published, Reply};
 use ordain_testkit::clock::Manual;
 use ordain_testkit::faulty::{self, Control};
 use ordain_testkit::{until, within};
@@ -229,6 +229,11 @@ impl World {
         self.work_with(ports)
     }
 
+    /// Starts a worker that reads this clock.
+    pub(crate) fn work_by(&self, clock: Arc<dyn Clock>) -> Working {
+        self.work_with(Ports { clock, ..self.ports() })
+    }
+
     fn work_with(&self, ports: Ports) -> Working {
         let watchdog = Watchdog::start(self.settings.decide_ms_max, |_| ()).unwrap();
         let registry = Arc::clone(&self.registry);
@@ -267,12 +272,18 @@ impl World {
 
     /// Waits until everything in the log is done.
     pub(crate) async fn settled(&self) {
+        self.settled_where(|_| true).await;
+    }
+
+    /// Waits until everything in these partitions of the log is done.
+    pub(crate) async fn settled_where(&self, is_meant: impl Fn(usize) -> bool) {
         let log = self.home.command_log();
         let ends = log.ends().await.unwrap();
         until("all progress", || async {
             let progress = log.progress().await.unwrap();
             let is_done = |(end, saved): (&u64, &Option<u64>)| saved.unwrap_or(0) >= *end;
-            ends.iter().zip(&progress).all(is_done).then_some(())
+            let mut meant = ends.iter().zip(&progress).enumerate().filter(|(at, _)| is_meant(*at));
+            meant.all(|(_, partition)| is_done(partition)).then_some(())
         })
         .await;
     }
