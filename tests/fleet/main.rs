@@ -7,7 +7,10 @@
     reason = "a test that meets what must not be has failed"
 )]
 
+mod outages;
+mod roles;
 #[path = "../scenarios/all.rs"]
 mod scenarios;
+mod starting;
 
 use ordain_tests::Fleet as Home;

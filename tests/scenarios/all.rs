@@ -3,7 +3,9 @@
 
 mod answers;
 mod bad_input;
+mod batch;
 mod contest;
+mod dead_letters;
 mod drain;
 mod partitions;
 mod promises;

@@ -84,7 +84,10 @@ async fn a_refusal_is_told_with_its_code_and_its_outcome() {
 #[tokio::test]
 async fn an_unknown_request_is_unknown_and_an_asynchronous_one_is_found() {
     let home = Home::new();
-    let server = home.serve(&ServerOptions::default()).await;
+    // The worker takes longer than the log, so that there is no outcome to answer with.
+    let options =
+        ServerOptions { failpoints: "C4=1*sleep(500)".to_owned(), ..ServerOptions::default() };
+    let server = home.serve(&options).await;
     let client = server.client();
     let unknown = client.get("/v1/account/a/requests/nobody").await.unwrap();
     assert_eq!((unknown.status, unknown.at("/code")), (404, "UNKNOWN".into()));
