@@ -1,0 +1,13 @@
+//! Processes of a fleet on real services, as their users meet them: the scenarios of one process on
+//! one directory, and what only a fleet can show.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that meets what must not be has failed"
+)]
+
+#[path = "../scenarios/all.rs"]
+mod scenarios;
+
+use ordain_tests::Fleet as Home;
