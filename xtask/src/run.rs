@@ -22,6 +22,13 @@ pub(crate) fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> an
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root());
+    // What cargo tells this program about its own package. Build scripts that ask to run again when
+    // it changes would do so whenever somebody else calls cargo, and much would be built anew.
+    for (name, _) in std::env::vars() {
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
     command.envs(environment.iter().copied());
     run(&mut command, &format!("cargo {}", arguments.join(" ")))
 }
