@@ -79,9 +79,9 @@ fn works(podman: &Podman) -> anyhow::Result<()> {
     ensure!(outcome.contains("SUCCESS"), "a command is answered with {outcome}");
     let user = server.user()?;
     ensure!(user == USER, "it runs as {user}");
-    let elsewhere = ["dev", "--data", "/elsewhere", "--listen", "127.0.0.1:0"];
-    let refused = server.ordain(&elsewhere);
-    ensure!(refused.is_err(), "it can write outside of its data");
+    let elsewhere = server.ordain(&["dev", "--data", "/elsewhere"]);
+    let why = elsewhere.err().map(|why| why.to_string()).unwrap_or_default();
+    ensure!(why.contains("Read-only file system"), "it can write outside of its data: {why}");
     let code = server.stop()?;
     ensure!(code == "0", "asked to end, it ends with {code}");
     eprintln!("xtask: the image works");

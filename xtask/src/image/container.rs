@@ -50,7 +50,9 @@ impl Podman {
         let mut command = self.command();
         command.args(["build", "--quiet", "--pull-never", "--tag", IMAGE]);
         command.arg("--build-context").arg(from).arg("--file").arg(recipe).arg(run::root());
-        run::run(&mut command, "podman build")
+        run::run(&mut command, "podman build")?;
+        // The image of the last time has lost its name.
+        output(self.command().args(["image", "prune", "--force"])).map(drop)
     }
 
     /// A container with no more rights than `docker-compose.yml` gives.
@@ -58,7 +60,7 @@ impl Podman {
         let mut command = self.command();
         command.arg("run").args(how).args(["--network=none", "--read-only"]);
         command.args(["--read-only-tmpfs=false", "--cap-drop=all"]);
-        command.args(["--security-opt=no-new-privileges", "--tmpfs=/data:mode=1777"]);
+        command.args(["--security-opt=no-new-privileges", "--volume=/data"]);
         command.arg(IMAGE).args(arguments);
         command
     }
@@ -92,9 +94,10 @@ impl Container<'_> {
     pub(super) fn wait_until_ready(&self) -> anyhow::Result<()> {
         let began = Instant::now();
         while let Err(why) = self.ordain(&["ready"]) {
-            if began.elapsed() > READY_MAX {
-                let log = output(self.podman.command().args(["logs", &self.id]));
-                return Err(why.context(log.unwrap_or_default()));
+            let has_ended = self.inspect("{{.State.Status}}")? == "exited";
+            if has_ended || began.elapsed() > READY_MAX {
+                let log = self.podman.command().args(["logs", &self.id]).output()?;
+                return Err(why.context(String::from_utf8_lossy(&log.stderr).into_owned()));
             }
             std::thread::sleep(BETWEEN_LOOKS);
         }
@@ -103,7 +106,7 @@ impl Container<'_> {
 
     /// As whom it runs.
     pub(super) fn user(&self) -> anyhow::Result<String> {
-        let users = output(self.podman.command().args(["top", &self.id, "uid"]))?;
+        let users = output(self.podman.command().args(["top", &self.id, "user"]))?;
         Ok(users.lines().nth(1).context("no process runs in it")?.trim().to_owned())
     }
 
@@ -122,7 +125,7 @@ impl Drop for Container<'_> {
     fn drop(&mut self) {
         let mut command = self.podman.command();
         // What cannot be removed is in the target directory and harms nobody.
-        let _removed = output(command.args(["rm", "--force", "--time=0", &self.id]));
+        let _removed = output(command.args(["rm", "--force", "--volumes", "--time=0", &self.id]));
     }
 }
 
