@@ -178,11 +178,23 @@ fn addresses_lead_to_what_is_there() {
         assert_eq!(text(&values["metrics"]), "127.0.0.1:7401", "{name}");
     }
     let (values, _) = in_force(&file()["services"]["worker"]);
-    let kafka = &file()["services"]["kafka"]["environment"];
-    let advertised = format!("://{}", text(&values["kafka.bootstrap_servers"]));
-    assert!(
-        text(&kafka["KAFKA_ADVERTISED_LISTENERS"]).split(',').any(|a| a.ends_with(&advertised))
-    );
+    let kafka = &file()["services"]["kafka"];
+    let (host, port) = text(&values["kafka.bootstrap_servers"]).split_once(':').expect("a port");
+    let here = &kafka["ports"][0];
+    let listeners = text(&kafka["environment"]["KAFKA_LISTENERS"]);
+    let advertised = text(&kafka["environment"]["KAFKA_ADVERTISED_LISTENERS"]);
+    let ends = |list: &str, end: &str| list.split(',').any(|listener| listener.ends_with(end));
+    for (listens, known_as) in [
+        (format!("://:{port}"), format!("://{host}:{port}")),
+        (
+            format!("://:{}", here["target"]),
+            format!("://{}:{}", text(&here["host_ip"]), text(&here["published"])),
+        ),
+    ] {
+        assert!(ends(listeners, &listens) && ends(advertised, &known_as), "{known_as}");
+    }
+    let check = texts(&kafka["healthcheck"]["test"]).join(" ");
+    assert!(check.ends_with(&format!("/{port}")), "{check}");
     let set = text(&values["mongo.url"]).split("replicaSet=").nth(1).expect("a replica set");
     let started = texts(&file()["services"]["mongo"]["command"]).join(" ");
     assert!(started.contains(&format!("--replSet {set} ")), "{started}");
