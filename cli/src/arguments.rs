@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::dev::{ConfigArguments, DevArguments};
 use crate::fleet::{ApiArguments, NodeRolesArguments, WorkerArguments};
+use crate::ready::ReadyArguments;
 use crate::topics::TopicsArguments;
 
 pub(crate) use read::{
@@ -94,6 +95,8 @@ pub(crate) enum ClientCommand {
     /// Look at records that could not be processed, and send them again
     #[command(name = "deadletters")]
     DeadLetters(DeadLettersArguments),
+    /// Ask a process, of any role, whether it can do its work
+    Ready(ReadyArguments),
 }
 
 const COMPLETIONS_HELP: &str = "\

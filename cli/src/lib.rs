@@ -16,6 +16,7 @@ mod outcome;
 mod output;
 mod problem;
 mod read;
+mod ready;
 mod retry;
 mod send;
 mod send_file;
@@ -78,6 +79,7 @@ async fn ask(command: ClientCommand, json: bool) -> Result<Exit, Box<Failure>> {
         ClientCommand::View(arguments) => view::run(&arguments, json).await,
         ClientCommand::Types(arguments) => read::types(&arguments, json).await,
         ClientCommand::DeadLetters(arguments) => dead_letters::run(&arguments, json).await,
+        ClientCommand::Ready(arguments) => ready::run(&arguments).await,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod bench;
 mod breakages;
+mod image;
 mod run;
 mod services;
 mod test;
@@ -22,6 +23,10 @@ struct Arguments {
 enum Task {
     /// Set up what the tests need, and run them all: format, clippy, tests, docs, licences.
     Test,
+    /// Install the programs that the tests need.
+    Tools,
+    /// Build the last stage of the image around a binary of this machine, and run it.
+    Image,
     /// Check the model of the protocol with larger bounds than the tests do (minutes).
     Model,
     /// Rebuild many disk images after power cuts, and check what each still holds (minutes).
@@ -56,6 +61,8 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Test => test::run(),
+        Task::Tools => tools::ensure(),
+        Task::Image => tools::ensure().and_then(|()| image::check()),
         Task::Model => run::cargo(&["run", "--release", "--package", "ordain-protocol"]),
         Task::PowerCut { images, seed } => test::power_cut(images, seed),
         Task::Services { task } => services::run(task),

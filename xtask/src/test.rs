@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::{run, services, tools};
+use crate::{image, run, services, tools};
 
 /// Sets up what the tests need and runs all of them.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -22,6 +22,8 @@ fn with_services(check: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<(
 fn check_all() -> anyhow::Result<()> {
     run::cargo(&["fmt", "--all", "--check"])?;
     run::cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    // Before the tests, so that they find the binary as cargo always builds it.
+    image::check()?;
     run::cargo(&["test", "--workspace", "--no-fail-fast"])?;
     // Crash points of the projector, inside its own process; kept out of all other tests.
     run::cargo(&["test", "--package", "ordain-views", "--features", "failpoints"])?;

@@ -1,17 +1,52 @@
 //! Programs that the tests need and that may not be on the machine yet.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use crate::run;
 
 const CARGO_DENY: &str = "0.20.2";
+const COMPOSE: &str = "v2.40.3";
 
 /// Installs what is missing: with the rights to do so, else it says what to type.
 pub(crate) fn ensure() -> anyhow::Result<()> {
-    ensure_program("strace", "--version", &["strace"])
+    ensure_program("strace", "--version", &["strace"])?;
+    ensure_program("podman", "--version", &["podman"])?;
+    // Podman's other runtime refuses machines whose control groups are of both versions.
+    ensure_program("runc", "--version", &["runc"])?;
+    compose()
+}
+
+/// Docker compose, without docker: built into the target directory when the machine has none.
+fn compose() -> anyhow::Result<()> {
+    let tools = run::root().join("target/tools");
+    let program = tools.join("bin/docker-compose");
+    if program.exists() || succeeds(Command::new("docker").args(["compose", "version"])) {
+        return Ok(());
+    }
+    if !answers("go", "version") {
+        bail!("the tests need docker compose 2, or go to build it");
+    }
+    // It cannot be installed by its name, but as what an empty module depends on.
+    let module = tools.join("docker-compose");
+    fs::create_dir_all(&module)?;
+    fs::write(module.join("go.mod"), "module local/docker-compose\n")
+        .with_context(|| format!("cannot write to {}", module.display()))?;
+    let package = "github.com/docker/compose/v2/cmd";
+    let go = |arguments: &[&str]| {
+        let mut command = Command::new("go");
+        command.args(arguments).current_dir(&module).env("GOFLAGS", "-mod=mod");
+        run::run(&mut command, &format!("go {}", arguments.join(" ")))
+    };
+    go(&["get", &format!("{package}@{COMPOSE}")])?;
+    // Under another name until it is whole.
+    go(&["build", "-ldflags", "-s -w", "-o", "docker-compose", package])?;
+    fs::create_dir_all(tools.join("bin"))?;
+    fs::rename(module.join("docker-compose"), program)?;
+    Ok(())
 }
 
 /// Installs the packages when the program does not answer.
