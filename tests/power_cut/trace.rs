@@ -100,7 +100,9 @@ pub(crate) fn read(trace: &[u8]) -> Vec<Call> {
             let end = find(rest, b" resumed>").unwrap_or_else(|| panic!("{}", shown(line)));
             let mut reader = Reader { line: rest, at: end + b" resumed>".len() };
             call.arguments.extend(reader.arguments());
-            finish(call, &mut reader, moment);
+            if !reader.is_unfinished() {
+                finish(call, &mut reader, moment);
+            }
             continue;
         }
         let mut reader = Reader { line: rest, at: 0 };
@@ -108,7 +110,7 @@ pub(crate) fn read(trace: &[u8]) -> Vec<Call> {
         let arguments = reader.arguments();
         let mut call =
             Call { entered: moment, returned: moment, name, arguments, result: None, opened: None };
-        if reader.rest().starts_with(b"<unfinished ...>") {
+        if reader.is_unfinished() {
             open.insert(thread, calls.len());
             call.returned = usize::MAX;
         } else {
@@ -162,6 +164,13 @@ impl<'a> Reader<'a> {
         self.line.get(self.at).copied().unwrap_or(b'\n')
     }
 
+    /// Whether the call has not returned where the line ends: another thread's call comes first, or
+    /// the process was killed while the tracer wrote the line.
+    fn is_unfinished(&self) -> bool {
+        let rest = self.rest();
+        rest.starts_with(b"<unfinished ...>") || rest.starts_with(b"<detached ...>")
+    }
+
     fn name(&mut self) -> String {
         let end = self.rest().iter().position(|byte| *byte == b'(');
         let end = end.unwrap_or_else(|| panic!("{} is no call", shown(self.line)));
@@ -180,7 +189,7 @@ impl<'a> Reader<'a> {
                     self.at += 1;
                     return arguments;
                 }
-                b'<' if self.rest().starts_with(b"<unfinished ...>") => return arguments,
+                b'<' if self.is_unfinished() => return arguments,
                 b'\n' => panic!("{} has no end", shown(self.line)),
                 b'"' => arguments.push(Argument::Bytes(self.bytes())),
                 _ => arguments.push(self.word()),
@@ -202,7 +211,7 @@ impl<'a> Reader<'a> {
                     self.bytes();
                     continue;
                 }
-                b'<' if depth == 0 && !self.rest().starts_with(b"<unfinished") => {
+                b'<' if depth == 0 && !self.is_unfinished() => {
                     let number = self.line.get(begin..self.at).unwrap_or_default();
                     let number = String::from_utf8_lossy(number).into_owned();
                     path = self.path().map(|path| (number, path));
@@ -296,11 +305,12 @@ mod tests {
 7   openat(AT_FDCWD</x>, "/d/v1", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0666) = 6</d/v1>
 8   <... fdatasync resumed>)         = -1 EIO (Input/output error) (INJECTED)
 7   fsync(6</d/v1>(deleted))          = ?
+9   write(5</d/0.jnl>, "b", 1 <detached ...>
 7   +++ killed by SIGKILL +++
 "#;
         let calls = read(trace);
         let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
-        assert_eq!(names, ["write", "fdatasync", "openat", "fsync"]);
+        assert_eq!(names, ["write", "fdatasync", "openat", "fsync", "write"]);
         assert_eq!(calls[0].arguments[0], Argument::Descriptor(5, "/d/0.jnl".into()));
         assert_eq!(calls[0].arguments[1].bytes(), b"a\0\x017\n\"\\\xff");
         assert_eq!(calls[0].result, Some(8));
@@ -308,5 +318,7 @@ mod tests {
         assert_eq!(calls[2].arguments[1].bytes(), b"/d/v1");
         assert_eq!((calls[2].result, calls[2].opened.clone()), (Some(6), Some("/d/v1".into())));
         assert_eq!((calls[3].returned, calls[3].result), (usize::MAX, None));
+        assert_eq!(calls[4].arguments[1].bytes(), b"b");
+        assert_eq!((calls[4].returned, calls[4].result), (usize::MAX, None));
     }
 }
