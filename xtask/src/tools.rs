@@ -43,7 +43,7 @@ fn compose() -> anyhow::Result<()> {
     };
     go(&["get", &format!("{package}@{COMPOSE}")])?;
     // Under another name until it is whole.
-    go(&["build", "-ldflags", "-s -w", "-o", "docker-compose", package])?;
+    go(&["build", "-trimpath", "-ldflags", "-s -w", "-o", "docker-compose", package])?;
     fs::create_dir_all(tools.join("bin"))?;
     fs::rename(module.join("docker-compose"), program)?;
     Ok(())
