@@ -10,6 +10,7 @@
 mod careful;
 mod contained;
 mod deadlines;
+mod heartbeats;
 mod limits;
 mod moves;
 mod outcomes;
