@@ -86,6 +86,7 @@ impl Home {
             commits: Arc::clone(&self.stores.commits),
             views: Arc::clone(&self.stores.views),
             dead_letters: Arc::clone(&self.stores.dead_letters),
+            heartbeats: Arc::clone(&self.stores.heartbeats),
             clock: Arc::new(SystemClock),
         }
     }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use ordain_model::{AggregateKey, Commit, Fingerprint, RequestId};
 use ordain_ports::NotAccepted;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use super::places::Place;
 
 /// Under what an outcome is stored, and looked up.
 pub(super) type Id = (AggregateKey, RequestId);
@@ -20,8 +22,8 @@ pub(super) struct Flight {
     pub(super) nonce: u64,
     state: Mutex<State>,
     changed: Notify,
-    /// Counts against the limit of the process until the last waiter is gone.
-    _permit: OwnedSemaphorePermit,
+    /// Counts against the limits of the process and the tenant until the last waiter is gone.
+    _place: Place,
 }
 
 /// How far a flight has come.
@@ -60,12 +62,7 @@ pub(super) enum Settled {
 
 impl Flight {
     /// A flight that one caller waits for.
-    pub(super) fn new(
-        id: Id,
-        fingerprint: Fingerprint,
-        nonce: u64,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn new(id: Id, fingerprint: Fingerprint, nonce: u64, place: Place) -> Self {
         let state = State {
             delivery: Known::NotYet,
             settled: None,
@@ -81,7 +78,7 @@ impl Flight {
             nonce,
             state: Mutex::new(state),
             changed: Notify::new(),
-            _permit: permit,
+            _place: place,
         }
     }
 

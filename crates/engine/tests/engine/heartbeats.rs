@@ -1,6 +1,7 @@
 //! What a worker says of itself every second.
 
 use ordain_engine::Settings;
+use ordain_model::Timestamp;
 use ordain_ports::{Announced, Heartbeat, LaneBeat};
 use ordain_testkit::faulty::Insert;
 use ordain_testkit::{Gate, until};
@@ -81,7 +82,8 @@ async fn a_lane_says_how_far_it_is_what_it_can_and_how_long_its_oldest_record_wa
     world.commits.plan(Insert::PausedBefore(gate.clone()));
     let working = world.work();
     gate.reached().await;
-    // The log stamps records by the machine's clock, which is not the world's.
+    // The log stamps records by the clock of the machine.
+    world.clock.set(Timestamp::from_nanoseconds(4_000_000_000_000_000_000));
     let before = world.lane_beats("a wait", |lane| lane.oldest_wait_ms > 0).await.oldest_wait_ms;
     world.clock.advance_ms(7_000);
     let waits = world.lane_beats("a wait", |lane| lane.oldest_wait_ms == before + 7_000).await;
