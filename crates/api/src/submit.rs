@@ -234,11 +234,13 @@ impl Submitter {
         self.waiting.board(&id, &checked.fingerprint, || {
             let place = self.places.take(&request.aggregate);
             let place = place.map_err(|why| self.not_accepted(why, request))?;
-            self.owners.admit(&request.aggregate, self.patience(request, wait)).map_err(
-                |Refused { why, retry_after }| Answered::NotAccepted { why, retry_after },
-            )?;
+            let sent = self.owners.admit(&request.aggregate, self.patience(request, wait));
+            let sent = sent.map_err(|Refused { why, retry_after }| Answered::NotAccepted {
+                why,
+                retry_after,
+            })?;
             let nonce = self.nonce.fetch_add(1, Ordering::Relaxed);
-            let flight = Flight::new(id.clone(), checked.fingerprint, nonce, place);
+            let flight = Flight::new(id.clone(), checked.fingerprint, nonce, (place, sent));
             Ok(flight.looked_up_after(first))
         })
     }

@@ -9,6 +9,7 @@ use ordain_ports::NotAccepted;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::owners::Sent;
 use super::places::Place;
 
 /// Under what an outcome is stored, and looked up.
@@ -24,6 +25,7 @@ pub(super) struct Flight {
     changed: Notify,
     /// Counts against the limits of the process and the tenant until the last waiter is gone.
     _place: Place,
+    sent: Sent,
 }
 
 /// How far a flight has come.
@@ -62,7 +64,12 @@ pub(super) enum Settled {
 
 impl Flight {
     /// A flight that one caller waits for.
-    pub(super) fn new(id: Id, fingerprint: Fingerprint, nonce: u64, place: Place) -> Self {
+    pub(super) fn new(
+        id: Id,
+        fingerprint: Fingerprint,
+        nonce: u64,
+        (place, sent): (Place, Sent),
+    ) -> Self {
         let state = State {
             delivery: Known::NotYet,
             settled: None,
@@ -79,6 +86,7 @@ impl Flight {
             state: Mutex::new(state),
             changed: Notify::new(),
             _place: place,
+            sent,
         }
     }
 
@@ -109,7 +117,12 @@ impl Flight {
 
     /// Ends the flight, unless it has ended before.
     pub(super) fn settle(&self, settled: Settled) {
-        self.state().settled.get_or_insert(settled);
+        let mut state = self.state();
+        if state.settled.is_none() {
+            state.settled = Some(settled);
+            self.sent.done();
+        }
+        drop(state);
         self.changed.notify_waiters();
     }
 

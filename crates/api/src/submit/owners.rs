@@ -16,6 +16,7 @@ use ordain_ports::{CommandLog, Error, Heartbeats};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+pub(super) use table::Sent;
 use table::Table;
 pub(crate) use table::{Member, Partition};
 
@@ -96,13 +97,14 @@ impl Owners {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether a command to this aggregate may be sent; if so, it counts as sent.
+    /// Whether a command to this aggregate may be sent; if so, it counts as sent until it is done or
+    /// the owners are read again.
     ///
     /// # Errors
     /// Nobody would take it up, or not in time.
-    pub(super) fn admit(&self, to: &AggregateKey, patience: Patience) -> Result<(), Refused> {
+    pub(super) fn admit(&self, to: &AggregateKey, patience: Patience) -> Result<Sent, Refused> {
         let table = self.table();
-        let Some(partition) = table.partition_of(to) else { return Ok(()) };
+        let Some(partition) = table.partition_of(to) else { return Ok(Sent::default()) };
         let max = self.limits.retry_after_max;
         if partition.is_missing {
             let retry_after = partition.promise(self.limits.missing_after, max);
@@ -119,10 +121,7 @@ impl Owners {
                 let retry_after = partition.promise(wait, max);
                 Err(Refused { why: Refusal::Overloaded, retry_after })
             }
-            _ => {
-                partition.sends();
-                Ok(())
-            }
+            _ => Ok(partition.sends()),
         }
     }
 

@@ -49,8 +49,8 @@ pub(crate) struct Partition {
     pub(crate) capacity_per_second: Option<f64>,
     /// How long its oldest record had waited.
     pub(crate) oldest: Duration,
-    /// Commands that were sent to it since.
-    pub(super) sent: AtomicU64,
+    /// Commands that were sent to it since, and are not known to be done.
+    pub(super) sent: Arc<AtomicU64>,
     /// Until when the advice to try again is given away.
     pub(super) promised: Arc<Promised>,
 }
@@ -63,6 +63,20 @@ pub(super) struct Promised {
     begun: Instant,
     /// Microseconds after `begun`.
     until: AtomicU64,
+}
+
+/// A command that counts as sent to a partition. Once the owners are read again, it counts among the
+/// records that stand in the log.
+#[derive(Debug, Default)]
+pub(in crate::submit) struct Sent(Option<Arc<AtomicU64>>);
+
+impl Sent {
+    /// It is done, or was never sent.
+    pub(in crate::submit) fn done(&self) {
+        if let Some(sent) = &self.0 {
+            sent.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Default for Promised {
@@ -109,8 +123,9 @@ impl Partition {
     }
 
     /// A command is sent to it.
-    pub(super) fn sends(&self) {
+    pub(super) fn sends(&self) -> Sent {
         self.sent.fetch_add(1, Ordering::Relaxed);
+        Sent(Some(Arc::clone(&self.sent)))
     }
 
     /// When to try again, if there is room after this: behind all who were told so before. From

@@ -228,6 +228,19 @@ async fn what_was_sent_since_the_last_read_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_answered_since_the_last_read_counts_no_more() {
+    let mut slow = worker("w", 2);
+    slow.lanes.iter_mut().for_each(|lane| lane.capacity_per_second = Some(10.0));
+    let scripted = behind(0, slow).await;
+    for n in 1..=700 {
+        let answer = scripted.submit(deposit(&format!("r{n}"), 1), LONG);
+        scripted.decide(&scripted.log.appended(n).await);
+        let answered = answer.await.unwrap();
+        assert!(matches!(answered, Answered::Decided { .. }), "{n}: {answered:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_told_to_come_back_is_told_another_time_than_the_next() {
     let scripted = behind(1_000, worker("w", 2)).await;
     let mut told = Vec::new();
