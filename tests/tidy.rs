@@ -54,6 +54,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ordain-ports",
             "ordain-domain",
             "ordain-embedded",
+            "ordain-kafka",
             "ordain-engine",
             "ordain-views",
             "ordain-testkit",

@@ -30,8 +30,7 @@ async fn only_its_own_command_is_lost(bad: &str, code: &str) {
     let directory = tempfile::tempdir().unwrap();
     let options = ServerOptions {
         // One lane, so that every command stands behind the bad one.
-        arguments: vec!["--partitions".to_owned(), "1".to_owned()],
-        ..ServerOptions::default()
+        ..ServerOptions::partitions(1)
     };
     let mut server = Server::start(directory.path(), &options).await;
     let before = send(&server, "/v1/broken/p/work", "before").await.expect("an answer");

@@ -6,11 +6,9 @@
     reason = "a test that meets what must not be has failed"
 )]
 
-mod answers;
-mod bad_input;
-mod contest;
-mod drain;
+mod directory;
 mod health;
-mod partitions;
-mod promises;
-mod readme;
+#[path = "../scenarios/all.rs"]
+mod scenarios;
+
+use ordain_tests::Directory as Home;

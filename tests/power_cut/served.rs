@@ -23,8 +23,7 @@ pub(crate) struct Sent {
 }
 
 fn options(wrapper: Vec<String>) -> ServerOptions {
-    let arguments = ["--partitions", "2"].map(str::to_owned).to_vec();
-    ServerOptions { arguments, wrapper, ..ServerOptions::default() }
+    ServerOptions { wrapper, ..ServerOptions::partitions(2) }
 }
 
 /// How a server ends in the middle of its work.

@@ -94,6 +94,16 @@ impl Client {
         told(request.send().await?).await
     }
 
+    /// Sends lines of JSON and reads the lines that come back.
+    ///
+    /// # Errors
+    /// The connection failed: which of them were accepted is unknown.
+    pub async fn send_lines(&self, path: &str, body: String) -> Result<Told, reqwest::Error> {
+        let request = self.http.post(format!("{}{path}", self.address));
+        let request = request.header("content-type", "application/x-ndjson");
+        told(request.body(body).send().await?).await
+    }
+
     /// Reads.
     ///
     /// # Errors

@@ -1,17 +1,19 @@
-//! The log `finalevents` of a directory that nobody serves, as a follower reads it.
+//! The log `finalevents` of a home that nobody serves, as a follower reads it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use ordain_embedded::{Home, Settings};
-use ordain_ports::{Content, Input, Lane, Published, Record};
+use ordain_ports::{Content, Feed, Input, Lane, Published, Record};
 use serde_json::{Value, json};
 
 use crate::WAIT_MAX;
 
 /// How long a lane must be silent, once all that is wanted was read, to have no more.
 const SILENT: Duration = Duration::from_millis(200);
+/// The group that it is read as; nobody else is in it.
+const GROUP: &str = "test-final-events";
 const RECORDS_MAX: usize = 1_000;
 const BYTES_MAX: usize = 1 << 20;
 
@@ -28,11 +30,35 @@ pub type FinalEvents = BTreeMap<String, Vec<Value>>;
 pub async fn read_final_events(directory: &Path, least: &BTreeMap<String, usize>) -> FinalEvents {
     #[expect(clippy::expect_used, reason = "a test that cannot read its directory has failed")]
     let home = Home::open(directory, &Settings::default()).expect("nobody holds the directory");
-    let mut feed = home.join_events("test-final-events");
+    let feed = home.join_events(GROUP);
+    let events = read(feed, home.event_partitions(), least).await;
+    home.close().await;
+    events
+}
+
+/// Reads every partition of the event log of a fleet in the same manner, as a group of its own.
+///
+/// # Panics
+/// For the same reasons.
+pub async fn read_events_of_fleet(
+    settings: &ordain_kafka::Settings,
+    least: &BTreeMap<String, usize>,
+) -> FinalEvents {
+    let kafka = ordain_kafka::Kafka::connect(settings).await;
+    #[expect(clippy::expect_used, reason = "a test that cannot read its fleet has failed")]
+    let kafka = kafka.expect("a fleet that is set up");
+    read(kafka.join_events(GROUP), kafka.event_partitions(), least).await
+}
+
+async fn read(
+    mut feed: Box<dyn Feed<Published>>,
+    partitions: u32,
+    least: &BTreeMap<String, usize>,
+) -> FinalEvents {
     let mut reader = Reader::default();
     let mut lanes = Vec::new();
-    #[expect(clippy::expect_used, reason = "a test that cannot read its directory has failed")]
-    for _ in 0..home.event_partitions() {
+    #[expect(clippy::expect_used, reason = "a test that cannot read its home has failed")]
+    for _ in 0..partitions {
         let lane = tokio::time::timeout(WAIT_MAX, feed.lane()).await.expect("a lane in time");
         lanes.push(lane.expect("a feed that works").expect("a lane of every partition"));
     }
@@ -47,8 +73,6 @@ pub async fn read_final_events(directory: &Path, least: &BTreeMap<String, usize>
     for lane in &lanes {
         reader.silent(lane.as_ref()).await;
     }
-    drop((lanes, feed));
-    home.close().await;
     reader.events
 }
 

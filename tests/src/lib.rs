@@ -4,13 +4,17 @@
 mod binary;
 mod client;
 mod final_events;
+mod home;
+mod process;
 mod raw;
 mod server;
 pub mod workload;
 
 pub use binary::{broken_binary, target_directory};
 pub use client::{Client, Told};
-pub use final_events::{FinalEvents, read_final_events};
+pub use final_events::{FinalEvents, read_events_of_fleet, read_final_events};
+pub use home::{Directory, Fleet, works};
+pub use process::Process;
 pub use raw::{RawAnswer, RawConnection};
 pub use server::{Server, ServerOptions};
 

@@ -1,13 +1,12 @@
-//! A real `ordain dev` process: started on a directory, killed, paused, ended, started again.
+//! Servers as scenarios meet them: one `ordain dev` on a directory, or the processes of a fleet.
+//! Started, killed, paused, ended, started again.
 
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::process::ExitStatus;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use crate::{Client, WAIT_MAX, broken_binary};
+use crate::{Client, Process, broken_binary};
 
 /// How to start a server.
 #[derive(Debug, Clone, Default)]
@@ -16,52 +15,71 @@ pub struct ServerOptions {
     pub failpoints: String,
     /// Further environment variables.
     pub environment: Vec<(String, String)>,
-    /// Further arguments of `ordain dev`.
-    pub arguments: Vec<String>,
+    /// How many partitions the log of requests is to have, if not as many as it has.
+    pub partitions: Option<u32>,
     /// A program and its arguments that runs the server, such as a tracer.
     pub wrapper: Vec<String>,
 }
 
-/// A running `ordain dev`.
+impl ServerOptions {
+    /// With so many partitions of the log of requests.
+    #[must_use]
+    pub fn partitions(count: u32) -> Self {
+        Self { partitions: Some(count), ..Self::default() }
+    }
+
+    /// The start of a command that runs the binary with crash points under these options.
+    pub(crate) fn command(&self) -> Command {
+        let mut words = self.wrapper.iter().map(std::ffi::OsString::from).collect::<Vec<_>>();
+        words.push(broken_binary().into());
+        let mut words = words.into_iter();
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).env("FAILPOINTS", &self.failpoints);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+/// A running server: the process that clients speak to, and those behind it, if any.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
-    process: i32,
+    front: Process,
+    /// In the order in which they leave once the front has left.
+    behind: Vec<Process>,
     /// Where clients are served, `http://127.0.0.1:port`.
     pub address: String,
-    /// Where operators are served, `http://127.0.0.1:port`.
+    /// Where operators of the front are served, `http://127.0.0.1:port`.
     pub metrics: String,
-    /// What it has written to standard error.
-    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    /// Starts a server on a directory and waits until it is ready.
+    /// Starts `ordain dev` on a directory and waits until it is ready.
     ///
     /// # Panics
     /// When it ends or is silent before it is ready.
     pub async fn start(data: &Path, options: &ServerOptions) -> Self {
-        match Self::try_start(data, options).await {
-            Ok(server) => server,
-            #[expect(clippy::panic, reason = "a test whose server does not start has failed")]
-            Err(log) => panic!("the server did not start:\n{log}"),
-        }
+        started(Self::try_start(data, options).await)
     }
 
-    /// Starts a server on a directory; what it wrote, when it ended before it was ready.
+    /// Starts `ordain dev` on a directory; what it wrote, when it ended before it was ready.
     ///
     /// # Errors
     /// All that it wrote to standard error.
     pub async fn try_start(data: &Path, options: &ServerOptions) -> Result<Self, String> {
-        let mut child = spawn(data, options).map_err(|error| error.to_string())?;
-        let log = Arc::new(Mutex::new(Vec::new()));
-        keep_log(&mut child, &log);
-        let ready = tokio::time::timeout(WAIT_MAX, addresses(&mut child)).await;
-        let Ok(Some((address, metrics, process))) = ready else {
-            drop(child.kill().await);
-            return Err(text(&log));
-        };
-        Ok(Self { child, process, address, metrics, log })
+        let mut command = options.command();
+        command.arg("dev").arg("--data").arg(data);
+        command.args(["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--json"]);
+        if let Some(partitions) = options.partitions {
+            command.args(["--partitions", &partitions.to_string()]);
+        }
+        Ok(Self::of(Process::start(command).await?, Vec::new()))
+    }
+
+    /// The server of these processes.
+    #[must_use]
+    pub fn of(front: Process, behind: Vec<Process>) -> Self {
+        let (address, metrics) = (front.address.clone(), front.metrics.clone());
+        Self { front, behind, address, metrics }
     }
 
     /// A client of this server.
@@ -70,86 +88,66 @@ impl Server {
         Client::new(&self.address)
     }
 
-    /// Sends a signal to the server process itself, also when a tracer runs it.
+    /// Clients of the listeners for operators, one of each process.
+    #[must_use]
+    pub fn operators(&self) -> Vec<Client> {
+        let processes = std::iter::once(&self.front).chain(&self.behind);
+        processes.map(|process| Client::new(&process.metrics)).collect()
+    }
+
+    /// Sends a signal to the process that clients speak to.
     pub fn signal(&self, signal: &str) {
-        let process = self.process.to_string();
-        drop(std::process::Command::new("kill").args([signal, &process]).status());
+        self.front.signal(signal);
     }
 
-    /// Ends it as a crash does, and waits until it is gone.
-    pub async fn kill(mut self) {
-        self.signal("-KILL");
-        drop(self.child.wait().await);
+    /// Ends all as a crash does, and waits until they are gone.
+    pub async fn kill(self) {
+        for process in std::iter::once(self.front).chain(self.behind) {
+            process.kill().await;
+        }
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until the process that clients speak to has ended, and lets those behind it leave.
+    /// Gives how it ended, or how the first of them did that did not leave in order.
     ///
     /// # Panics
-    /// When it does not end.
+    /// When one does not end.
     pub async fn ended(&mut self) -> ExitStatus {
-        let ended = tokio::time::timeout(WAIT_MAX, self.child.wait()).await;
-        #[expect(clippy::expect_used, reason = "a test whose server hangs has failed")]
-        ended.expect("the server did not end").expect("a child can be waited for")
+        let mut status = self.front.ended().await;
+        for process in self.behind.drain(..) {
+            let left = process.terminate().await;
+            status = if status.success() { left } else { status };
+        }
+        status
     }
 
-    /// Whether it has ended.
+    /// Whether the process that clients speak to has ended.
     pub fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
+        self.front.has_ended()
     }
 
-    /// Asks it to drain, and waits until it is gone.
+    /// Asks all to drain, and waits until they are gone.
     ///
     /// # Panics
-    /// When it does not end.
+    /// When one does not end.
     pub async fn terminate(mut self) -> ExitStatus {
         self.signal("-TERM");
         self.ended().await
     }
 
-    /// All that it has written to standard error.
+    /// All that they have written to standard error.
     #[must_use]
     pub fn log(&self) -> String {
-        text(&self.log)
+        let processes = std::iter::once(&self.front).chain(&self.behind);
+        processes.map(Process::log).collect::<Vec<_>>().join("\n")
     }
 }
 
-fn text(log: &Mutex<Vec<String>>) -> String {
-    log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
-}
-
-fn spawn(data: &Path, options: &ServerOptions) -> std::io::Result<Child> {
-    let binary: PathBuf = broken_binary().to_path_buf();
-    let mut words = options.wrapper.iter().map(std::ffi::OsString::from).collect::<Vec<_>>();
-    words.push(binary.into());
-    let mut words = words.into_iter();
-    let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words).arg("dev").arg("--data").arg(data);
-    command.args(["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--json"]);
-    command.args(&options.arguments).env("FAILPOINTS", &options.failpoints);
-    command.envs(options.environment.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    command.spawn()
-}
-
-/// Reads the line that says where the server is.
-async fn addresses(child: &mut Child) -> Option<(String, String, i32)> {
-    let mut lines = BufReader::new(child.stdout.take()?).lines();
-    let line = lines.next_line().await.ok()??;
-    let ready: serde_json::Value = serde_json::from_str(&line).ok()?;
-    let text = |member: &str| ready.get(member)?.as_str().map(str::to_owned);
-    let process = i32::try_from(ready.get("process")?.as_i64()?).ok()?;
-    // Whatever else it writes must not fill the pipe.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Some((text("address")?, text("metrics")?, process))
-}
-
-fn keep_log(child: &mut Child, log: &Arc<Mutex<Vec<String>>>) {
-    let Some(stderr) = child.stderr.take() else { return };
-    let log = Arc::clone(log);
-    tokio::spawn(async move {
-        let mut lines = BufReader::new(stderr).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-        }
-    });
+/// The server that was started.
+pub(crate) fn started(started: Result<Server, String>) -> Server {
+    match started {
+        Ok(server) => server,
+        #[expect(clippy::panic, reason = "a test whose server does not start has failed")]
+        Err(log) => panic!("the server did not start:\n{log}"),
+    }
 }

@@ -22,6 +22,13 @@ pub(crate) fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> an
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root());
+    // What cargo told this program of its own package: build scripts that look at it (ring's does)
+    // would run anew, and with them most of the build, whenever somebody calls cargo by hand.
+    let is_told =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_told)) {
+        command.env_remove(name);
+    }
     command.envs(environment.iter().copied());
     run(&mut command, &format!("cargo {}", arguments.join(" ")))
 }

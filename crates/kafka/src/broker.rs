@@ -30,6 +30,8 @@ impl rdkafka::consumer::ConsumerContext for Plain {}
 /// for an operator.
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
+        // What it thinks of settings that are chosen in here; the same at every start.
+        _ if facility == "CONFWARN" => tracing::debug!(facility, message, "kafka_driver_told"),
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
         | RDKafkaLogLevel::Critical

@@ -17,6 +17,12 @@ impl From<Fault> for ConnectError {
     }
 }
 
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        error.0.into()
+    }
+}
+
 /// What went wrong.
 #[derive(Debug, ThisError)]
 pub(crate) enum Fault {

@@ -94,9 +94,11 @@ pub enum Mechanism {
     /// The password itself.
     Plain,
     /// A proof that it has the password.
+    #[serde(rename = "scram-sha-256")]
     ScramSha256,
     /// A proof that it has the password.
     #[default]
+    #[serde(rename = "scram-sha-512")]
     ScramSha512,
 }
 

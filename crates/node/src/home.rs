@@ -3,7 +3,7 @@
 mod fleet;
 mod letters;
 
-pub(crate) use fleet::{at_kafka, at_mongo, mongo};
+pub(crate) use fleet::{mongo, no_kafka, no_mongo};
 
 use std::sync::Arc;
 

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use ordain_kafka::Kafka;
+use ordain_kafka::{ConnectError, Kafka};
 use ordain_mongo::Mongo;
+use ordain_ports::{Action, Error};
 use ordain_redis::Redis;
 
 use super::letters::ToldLetters;
@@ -18,18 +18,15 @@ use crate::Configuration;
 /// Which of them cannot be used, where it was looked for, and why.
 pub(crate) async fn connect(configuration: &Configuration) -> anyhow::Result<Home> {
     let mongo = mongo(configuration).await?;
-    mongo.check().await.with_context(|| at_mongo(configuration))?;
-    let kafka = &configuration.kafka;
-    let kafka = Kafka::connect(kafka).await.with_context(|| at_kafka(configuration))?;
+    mongo.check().await.map_err(|error| no_mongo(configuration, &error))?;
+    let kafka = Kafka::connect(&configuration.kafka).await;
+    let kafka = kafka.map_err(|error| no_kafka(configuration, error))?;
+    let url = &configuration.redis.url;
     let redis = Redis::connect(&configuration.redis).await;
-    let redis = redis.with_context(|| {
-        format!(
-            "Redis at {} (redis.url, ORDAIN_REDIS__URL) cannot be used",
-            configuration.redis.url
-        )
+    let redis = redis.map_err(|error| {
+        unusable(&format!("Redis at {} (redis.url, ORDAIN_REDIS__URL)", shown(url)), &error)
     })?;
     if let Err(error) = redis.check().await {
-        let url = &configuration.redis.url;
         tracing::warn!(url, %error, "redis is away: answers wait for look-ups until it is back");
     }
     Ok(Home { stores: stores(&kafka, &mongo)?, place: Place::Fleet(kafka, redis) })
@@ -40,24 +37,34 @@ pub(crate) async fn connect(configuration: &Configuration) -> anyhow::Result<Hom
 /// # Errors
 /// What in the configuration is wrong.
 pub(crate) async fn mongo(configuration: &Configuration) -> anyhow::Result<Mongo> {
-    Mongo::connect(&configuration.mongo).await.with_context(|| at_mongo(configuration))
+    let mongo = Mongo::connect(&configuration.mongo).await;
+    mongo.map_err(|error| no_mongo(configuration, &error))
 }
 
-/// Where MongoDB is looked for. The URL holds no secret: one that does is refused.
-pub(crate) fn at_mongo(configuration: &Configuration) -> String {
-    let url = match &configuration.mongo.url {
-        secret if secret.contains('@') => "the configured URL",
-        url => url,
+/// Why MongoDB cannot be used.
+pub(crate) fn no_mongo(configuration: &Configuration, error: &Error) -> anyhow::Error {
+    let url = shown(&configuration.mongo.url);
+    unusable(&format!("MongoDB at {url} (mongo.url, ORDAIN_MONGO__URL)"), error)
+}
+
+/// Why Kafka cannot be used.
+pub(crate) fn no_kafka(configuration: &Configuration, error: ConnectError) -> anyhow::Error {
+    let brokers = &configuration.kafka.bootstrap_servers;
+    let setting = "kafka.bootstrap_servers, ORDAIN_KAFKA__BOOTSTRAP_SERVERS";
+    unusable(&format!("Kafka at {brokers} ({setting})"), &error.into())
+}
+
+/// A URL with a user or a password in it is refused, and not repeated.
+fn shown(url: &str) -> &str {
+    if url.contains('@') { "the configured URL" } else { url }
+}
+
+fn unusable(what: &str, error: &Error) -> anyhow::Error {
+    let hint = match error.action() {
+        Action::TryAgain => "; is it running, and can it be reached from here?",
+        Action::Stop | Action::GiveUp | Action::CallPerson => "",
     };
-    format!("MongoDB at {url} (mongo.url, ORDAIN_MONGO__URL) cannot be used")
-}
-
-/// Where Kafka is looked for.
-pub(crate) fn at_kafka(configuration: &Configuration) -> String {
-    format!(
-        "Kafka at {} (kafka.bootstrap_servers, ORDAIN_KAFKA__BOOTSTRAP_SERVERS) cannot be used",
-        configuration.kafka.bootstrap_servers
-    )
+    anyhow::anyhow!("{what} cannot be used: {error}{hint}")
 }
 
 fn stores(kafka: &Kafka, mongo: &Mongo) -> anyhow::Result<Stores> {

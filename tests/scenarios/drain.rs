@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ordain_tests::{RawAnswer, RawConnection, Server, ServerOptions};
+use ordain_tests::{RawAnswer, RawConnection, ServerOptions};
 use tokio::task::JoinSet;
+
+use crate::Home;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_accepted_is_answered_before_the_process_ends() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let home = Home::new();
+    let mut server = home.serve(&ServerOptions::default()).await;
     server.client().send("/v1/account/a/open", "open", "{}").await.unwrap();
     let answered = Arc::new(AtomicUsize::new(0));
     let mut clients = JoinSet::new();
@@ -34,7 +36,7 @@ async fn whoever_is_accepted_is_answered_before_the_process_ends() {
         sum += accepted;
         refused.push(last);
     }
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let server = home.serve(&ServerOptions::default()).await;
     let client = server.client();
     let state = client.get("/v1/account/a").await.unwrap();
     assert_eq!(state.at("/state/funds"), sum, "no more and no less than was answered");
@@ -95,7 +97,7 @@ fn head(path: &str, kind: &str, bytes: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_only_waits_or_still_sends_does_not_keep_the_process() {
-    let directory = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let options = ServerOptions {
         // The one lane stands still for a while with a command in its hands.
         failpoints: "C4=1*off->1*sleep(3000)".to_owned(),
@@ -103,10 +105,9 @@ async fn whoever_only_waits_or_still_sends_does_not_keep_the_process() {
             ("TOKIO_WORKER_THREADS".to_owned(), "8".to_owned()),
             ("ORDAIN_DRAIN_MS_MAX".to_owned(), "20000".to_owned()),
         ],
-        arguments: vec!["--partitions".to_owned(), "1".to_owned()],
-        ..ServerOptions::default()
+        ..ServerOptions::partitions(1)
     };
-    let mut server = Server::start(directory.path(), &options).await;
+    let mut server = home.serve(&options).await;
     let client = server.client();
     let opened = client.send("/v1/account/a/open", "open", "{}").await.unwrap();
     assert_eq!(opened.status, 201, "{}", opened.body);
@@ -150,7 +151,7 @@ async fn whoever_only_waits_or_still_sends_does_not_keep_the_process() {
     assert!(began.elapsed() < Duration::from_secs(3), "at once: {:?}", began.elapsed());
     assert_eq!(server.ended().await.code(), Some(0), "drained in order: {}", server.log());
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let server = home.serve(&ServerOptions::default()).await;
     let slow = server.client().get("/v1/account/a/requests/slow").await.unwrap();
     assert_eq!((slow.status, slow.at("/outcome")), (200, "SUCCESS".into()));
     let half = server.client().get("/v1/account/a/requests/half").await.unwrap();

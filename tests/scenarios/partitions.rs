@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ordain_model::AggregateKey;
 use ordain_ports::partition_of;
-use ordain_tests::{Client, Server, ServerOptions, read_final_events};
+use ordain_tests::{Client, ServerOptions};
 use serde_json::Value;
 use tokio::task::JoinSet;
+
+use crate::Home;
 
 const BEFORE: u32 = 2;
 const AFTER: u32 = 16;
@@ -20,13 +22,6 @@ const BACKLOG: [(&str, &str, &str); 4] = [
     ("d2", "deposit", r#"{"amount":2}"#),
     ("d4", "deposit", r#"{"amount":4}"#),
 ];
-
-fn partitions(count: u32) -> ServerOptions {
-    ServerOptions {
-        arguments: vec!["--partitions".to_owned(), count.to_string()],
-        ..ServerOptions::default()
-    }
-}
 
 /// Half of the accounts are sent their whole backlog again, the others something new.
 fn is_repeated(account: usize) -> bool {
@@ -44,9 +39,9 @@ async fn more_partitions_same_promises() {
         let of_kind = |account: &usize| is_repeated(*account) == repeated;
         assert!((0..ACCOUNTS).filter(of_kind).any(moves), "some accounts move, repeated or not");
     }
-    let directory = tempfile::tempdir().unwrap();
-    leave_backlog(directory.path()).await;
-    let server = Server::start(directory.path(), &partitions(AFTER)).await;
+    let home = Home::new();
+    leave_backlog(&home).await;
+    let server = home.serve(&ServerOptions::partitions(AFTER)).await;
     let answered = send_more(&server.client()).await;
     let mut least = BTreeMap::new();
     for account in 0..ACCOUNTS {
@@ -54,23 +49,23 @@ async fn more_partitions_same_promises() {
         least.insert(format!("/v1/account/a{account}"), events);
     }
     server.terminate().await;
-    let events = read_final_events(directory.path(), &least).await;
+    let events = home.final_events(&least).await;
     let read: BTreeMap<String, usize> =
         events.iter().map(|(name, events)| (name.clone(), events.len())).collect();
     assert_eq!(read, least, "every event of every account, and no other");
-    let fewer = Server::try_start(directory.path(), &partitions(4)).await.unwrap_err();
+    let fewer = home.try_serve(&ServerOptions::partitions(4)).await.unwrap_err();
     assert!(fewer.contains("16"), "fewer partitions are refused, in words: {fewer}");
 }
 
 /// Accepts commands that no worker takes up, and ends the process.
-async fn leave_backlog(directory: &std::path::Path) {
+async fn leave_backlog(home: &Home) {
     let options = ServerOptions {
         // Every lane stops with the first records in its hands; the other threads serve.
         failpoints: "C3=sleep(600000)".to_owned(),
         environment: vec![("TOKIO_WORKER_THREADS".to_owned(), "8".to_owned())],
-        ..partitions(BEFORE)
+        ..ServerOptions::partitions(BEFORE)
     };
-    let server = Server::start(directory, &options).await;
+    let server = home.serve(&options).await;
     let client = server.client();
     for (request, command, body) in BACKLOG {
         for account in 0..ACCOUNTS {

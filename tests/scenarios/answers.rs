@@ -1,11 +1,13 @@
 //! What the README says of answers.
 
-use ordain_tests::{Server, ServerOptions};
+use ordain_tests::ServerOptions;
+
+use crate::Home;
 
 #[tokio::test]
 async fn the_same_id_gives_the_same_answer_and_another_body_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let home = Home::new();
+    let server = home.serve(&ServerOptions::default()).await;
     let client = server.client();
     let opened = client.send("/v1/account/a/open", "o", "{}").await.unwrap();
     assert_eq!((opened.status, opened.at("/outcome")), (201, "SUCCESS".into()));
@@ -30,11 +32,11 @@ async fn the_same_id_gives_the_same_answer_and_another_body_is_refused() {
 
 #[tokio::test]
 async fn another_body_is_refused_while_the_first_is_still_in_flight() {
-    let directory = tempfile::tempdir().unwrap();
+    let home = Home::new();
     // Every lane stops before its first insert.
     let options =
         ServerOptions { failpoints: "C4=1*sleep(1500)".to_owned(), ..ServerOptions::default() };
-    let server = Server::start(directory.path(), &options).await;
+    let server = home.serve(&options).await;
     let client = server.client();
     let (first, other, same) = tokio::join!(
         client.send("/v1/account/a/open", "r", "{}"),
@@ -56,8 +58,8 @@ async fn another_body_is_refused_while_the_first_is_still_in_flight() {
 
 #[tokio::test]
 async fn a_refusal_is_told_with_its_code_and_its_outcome() {
-    let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let home = Home::new();
+    let server = home.serve(&ServerOptions::default()).await;
     let client = server.client();
     let body = r#"{"cleaners":["ann","bob"],"tasks":[]}"#;
     let created = client.send("/v1/job-request/j/create", "c", body).await.unwrap();
@@ -81,8 +83,11 @@ async fn a_refusal_is_told_with_its_code_and_its_outcome() {
 
 #[tokio::test]
 async fn an_unknown_request_is_unknown_and_an_asynchronous_one_is_found() {
-    let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let home = Home::new();
+    // The worker takes longer than the log, so that there is no outcome to answer with.
+    let options =
+        ServerOptions { failpoints: "C4=1*sleep(500)".to_owned(), ..ServerOptions::default() };
+    let server = home.serve(&options).await;
     let client = server.client();
     let unknown = client.get("/v1/account/a/requests/nobody").await.unwrap();
     assert_eq!((unknown.status, unknown.at("/code")), (404, "UNKNOWN".into()));

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ordain_tests::{Server, ServerOptions, Told};
 
+use crate::Home;
+
 fn assert_problem(told: &Told, status: u16, what: &str) {
     assert_eq!(told.status, status, "{what}: {}", told.body);
     assert_eq!(told.header("content-type"), "application/problem+json", "{what}");
@@ -20,8 +22,8 @@ type Case<'a> = (&'a str, u16, &'a str, &'a [(&'a str, &'a str)], &'a str);
 
 #[tokio::test]
 async fn each_kind_gets_its_status() {
-    let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let home = Home::new();
+    let server = home.serve(&ServerOptions::default()).await;
     let client = server.client();
     let open = "/v1/account/a/open";
     let deposit = "/v1/account/a/deposit";
@@ -86,10 +88,10 @@ fn raw(server: &Server, bytes: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_even_http_gets_an_answer_or_is_closed() {
-    let directory = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let quick = ("ORDAIN_API__HEADER_MS_MAX".to_owned(), "500".to_owned());
     let options = ServerOptions { environment: vec![quick], ..ServerOptions::default() };
-    let server = Server::start(directory.path(), &options).await;
+    let server = home.serve(&options).await;
     assert_eq!(raw(&server, b""), "", "a silent connection is closed");
     let slow = raw(&server, b"POST /v1/account/a/open HTTP/1.1\r\nhost: a\r\n");
     assert!(slow.is_empty() || slow.starts_with("HTTP/1.1 4"), "{slow}");

@@ -1,12 +1,14 @@
 //! Two hundred cleaners accept one job at once.
 
-use ordain_tests::{Server, ServerOptions};
+use ordain_tests::ServerOptions;
 use tokio::task::JoinSet;
+
+use crate::Home;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_hundred_cleaners_exactly_one_gets_the_job() {
-    let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let home = Home::new();
+    let server = home.serve(&ServerOptions::default()).await;
     let client = server.client();
     let cleaners: Vec<String> = (0..200).map(|n| format!("cleaner-{n}")).collect();
     let body = serde_json::json!({"cleaners": cleaners, "tasks": []}).to_string();

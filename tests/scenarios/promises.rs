@@ -1,19 +1,15 @@
 //! The promises that need a whole process and are not shown elsewhere, by name.
 
-use ordain_tests::{Server, ServerOptions};
+use ordain_tests::ServerOptions;
 
-fn partitions(count: u32) -> ServerOptions {
-    ServerOptions {
-        arguments: vec!["--partitions".to_owned(), count.to_string()],
-        ..ServerOptions::default()
-    }
-}
+use crate::Home;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_late() {
-    let directory = tempfile::tempdir().unwrap();
-    let options = ServerOptions { failpoints: "C4=1*sleep(1000)".to_owned(), ..partitions(1) };
-    let server = Server::start(directory.path(), &options).await;
+    let home = Home::new();
+    let options =
+        ServerOptions { failpoints: "C4=1*sleep(1000)".to_owned(), ..ServerOptions::partitions(1) };
+    let server = home.serve(&options).await;
     let client = server.client();
     let soon = std::time::SystemTime::now() + std::time::Duration::from_millis(400);
     let since = soon.duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -27,20 +23,11 @@ async fn never_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_process_on_the_directory_is_refused_and_names_the_holder() {
-    let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
-    let log = Server::try_start(directory.path(), &ServerOptions::default()).await.unwrap_err();
-    assert!(log.contains("process"), "{log}");
-    assert_eq!(server.client().get("/livez").await.unwrap().status, 200);
-    server.terminate().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn timeout_is_honest() {
-    let directory = tempfile::tempdir().unwrap();
-    let options = ServerOptions { failpoints: "C4=1*sleep(2500)".to_owned(), ..partitions(1) };
-    let server = Server::start(directory.path(), &options).await;
+    let home = Home::new();
+    let options =
+        ServerOptions { failpoints: "C4=1*sleep(2500)".to_owned(), ..ServerOptions::partitions(1) };
+    let server = home.serve(&options).await;
     let client = server.client();
     let headers = [("idempotency-key", "r"), ("prefer", "wait=1")];
     let unknown = client.send_with("/v1/account/a/open", &headers, "{}").await.unwrap();

@@ -5,6 +5,8 @@ use std::process::{Command, Output};
 
 use ordain_tests::{Server, ServerOptions, broken_binary};
 
+use crate::Home;
+
 /// Lines that set up or that other runs show.
 const ELSEWHERE: [&str; 3] =
     ["cargo run --release -- dev", "cargo xtask test", "alias ordain=target/release/ordain"];
@@ -38,8 +40,8 @@ fn run(server: &Server, line: &str) -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_works() {
-    let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let home = Home::new();
+    let server = home.serve(&ServerOptions::default()).await;
     let lines = lines();
     assert!(lines.len() >= 9, "{lines:#?}");
     let mut deposits = Vec::new();

@@ -1,0 +1,200 @@
+//! The two homes that the same scenarios run on: a directory, and a fleet on real services.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ordain_testkit::services;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::server::started;
+use crate::{
+    Client, FinalEvents, Process, Server, ServerOptions, broken_binary, read_events_of_fleet,
+    read_final_events, until,
+};
+
+/// A directory of its own.
+#[derive(Debug)]
+pub struct Directory(TempDir);
+
+impl Directory {
+    /// A new one.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(directory())
+    }
+
+    /// Starts a server on it and waits until it works.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn serve(&self, options: &ServerOptions) -> Server {
+        started(self.try_serve(options).await)
+    }
+
+    /// The same; what the server wrote, when it does not start.
+    ///
+    /// # Errors
+    /// All that it wrote to standard error.
+    pub async fn try_serve(&self, options: &ServerOptions) -> Result<Server, String> {
+        Server::try_start(self.0.path(), options).await
+    }
+
+    /// All that a follower of its events reads, once nobody serves it: at least so many events of
+    /// each aggregate.
+    ///
+    /// # Panics
+    /// When they are not there, or not in order.
+    pub async fn final_events(&self, least: &BTreeMap<String, usize>) -> FinalEvents {
+        read_final_events(self.0.path(), least).await
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A fleet with a prefix of its own, on the services that all tests share.
+#[derive(Debug)]
+pub struct Fleet {
+    directory: TempDir,
+    prefix: String,
+}
+
+/// How many partitions a new fleet's log of requests has.
+const PARTITIONS: u32 = 4;
+/// How many its log of events has.
+const EVENT_PARTITIONS: &str = "4";
+
+impl Fleet {
+    /// A new one.
+    ///
+    /// # Panics
+    /// When the services are not up.
+    #[must_use]
+    pub fn new() -> Self {
+        let fleet =
+            Self { directory: directory(), prefix: format!("test-{}", uuid::Uuid::new_v4()) };
+        let services = services();
+        let configuration = format!(
+            "prefix = {:?}\nlisten = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:0\"\n\
+             [log]\nfilter = \"warn,ordain=info\"\n[kafka]\nbootstrap_servers = {:?}\n\
+             [mongo]\nurl = {:?}\n[redis]\nurl = {:?}\n",
+            fleet.prefix, services.kafka, services.mongodb, services.redis
+        );
+        let written = std::fs::write(fleet.file(), configuration);
+        assert!(written.is_ok(), "{written:?}");
+        fleet
+    }
+
+    /// Its configuration file.
+    #[must_use]
+    pub fn file(&self) -> std::path::PathBuf {
+        self.directory.path().join("fleet.toml")
+    }
+
+    /// Starts one process of each role and waits until they work.
+    ///
+    /// # Panics
+    /// When one does not start.
+    pub async fn serve(&self, options: &ServerOptions) -> Server {
+        started(self.try_serve(options).await)
+    }
+
+    /// The same; what a process wrote, when one does not start.
+    ///
+    /// # Errors
+    /// All that it wrote to standard error.
+    pub async fn try_serve(&self, options: &ServerOptions) -> Result<Server, String> {
+        let partitions = self.ensure(options.partitions).await?;
+        let worker = self.start("worker", options).await?;
+        let view = self.start("view", options).await?;
+        let api = self.start("api", options).await?;
+        works(&[&worker], partitions).await;
+        Ok(Server::of(api, vec![worker, view]))
+    }
+
+    /// All that a follower of its events reads: at least so many events of each aggregate.
+    ///
+    /// # Panics
+    /// When they are not there, or not in order.
+    pub async fn final_events(&self, least: &BTreeMap<String, usize>) -> FinalEvents {
+        let settings = ordain_kafka::Settings {
+            bootstrap_servers: services().kafka,
+            prefix: self.prefix.clone(),
+            ..ordain_kafka::Settings::default()
+        };
+        read_events_of_fleet(&settings, least).await
+    }
+
+    /// Starts one process of a role.
+    ///
+    /// # Errors
+    /// All that it wrote to standard error.
+    pub async fn start(&self, role: &str, options: &ServerOptions) -> Result<Process, String> {
+        let mut command = options.command();
+        command.args([role, "--json", "--config"]).arg(self.file());
+        Process::start(command).await
+    }
+
+    /// Sets up what the fleet stands on, with so many partitions of the log of requests or as many
+    /// as it has. Gives how many it has.
+    ///
+    /// # Errors
+    /// All that the command wrote to standard error.
+    pub async fn ensure(&self, partitions: Option<u32>) -> Result<u32, String> {
+        let known = self.directory.path().join("partitions");
+        let has = std::fs::read_to_string(&known).ok().and_then(|text| text.parse().ok());
+        let wanted = partitions.or(has).unwrap_or(PARTITIONS).to_string();
+        let mut command = Command::new(broken_binary());
+        command.args(["topics", "ensure", "--replication", "1", "--partitions", &wanted]);
+        command.args(["--event-partitions", EVENT_PARTITIONS, "--config"]).arg(self.file());
+        let output = command.output().await.map_err(|error| error.to_string())?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        std::fs::write(&known, &wanted).map_err(|error| error.to_string())?;
+        wanted.parse().map_err(|_| wanted)
+    }
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Waits until these workers have lanes for all partitions between them.
+///
+/// # Panics
+/// When they do not get them in time.
+pub async fn works(workers: &[&Process], partitions: u32) {
+    let what = format!("{partitions} lanes");
+    until(&what, || async {
+        let mut lanes = 0.0;
+        for worker in workers {
+            let told = Client::new(&worker.metrics).get("/metrics").await.ok()?;
+            let gauge =
+                told.body.lines().find_map(|line| line.strip_prefix("ordain_engine_lanes "));
+            lanes += gauge.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or_default();
+        }
+        (lanes >= f64::from(partitions)).then_some(())
+    })
+    .await;
+}
+
+fn directory() -> TempDir {
+    #[expect(clippy::expect_used, reason = "a test without a directory has failed")]
+    tempfile::tempdir().expect("a directory")
+}

@@ -1,0 +1,113 @@
+//! One real process of ordain: started, signalled, waited for, and all that it says kept.
+
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::WAIT_MAX;
+
+/// A running process that has said that it is ready.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    id: i32,
+    /// Where it serves clients, `http://127.0.0.1:port`; empty where it does not.
+    pub address: String,
+    /// Where it serves operators, `http://127.0.0.1:port`.
+    pub metrics: String,
+    /// What it has written to standard error.
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Process {
+    /// Starts a process that says in a line of JSON when it is ready.
+    ///
+    /// # Errors
+    /// All that it wrote to standard error, when it ended or was silent before.
+    pub async fn start(mut command: Command) -> Result<Self, String> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.kill_on_drop(true).spawn().map_err(|error| error.to_string())?;
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let logged = keep_log(&mut child, &log);
+        let ready = tokio::time::timeout(WAIT_MAX, ready(&mut child)).await;
+        let Ok(Some((address, metrics, id))) = ready else {
+            drop(child.kill().await);
+            // What it said last is still on its way.
+            drop(logged.await);
+            return Err(text(&log));
+        };
+        Ok(Self { child, id, address, metrics, log })
+    }
+
+    /// Sends a signal to the process itself, also when a tracer runs it.
+    pub fn signal(&self, signal: &str) {
+        let id = self.id.to_string();
+        drop(std::process::Command::new("kill").args([signal, &id]).status());
+    }
+
+    /// Ends it as a crash does, and waits until it is gone.
+    pub async fn kill(mut self) {
+        self.signal("-KILL");
+        drop(self.child.wait().await);
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(WAIT_MAX, self.child.wait()).await;
+        #[expect(clippy::expect_used, reason = "a test whose process hangs has failed")]
+        ended.expect("the process did not end").expect("a child can be waited for")
+    }
+
+    /// Asks it to drain, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn terminate(mut self) -> ExitStatus {
+        self.signal("-TERM");
+        self.ended().await
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// All that it has written to standard error.
+    #[must_use]
+    pub fn log(&self) -> String {
+        text(&self.log)
+    }
+}
+
+fn text(log: &Mutex<Vec<String>>) -> String {
+    log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+}
+
+/// Reads the line that says where the process serves.
+async fn ready(child: &mut Child) -> Option<(String, String, i32)> {
+    let mut lines = BufReader::new(child.stdout.take()?).lines();
+    let line = lines.next_line().await.ok()??;
+    let ready: Value = serde_json::from_str(&line).ok()?;
+    let text = |member: &str| Some(ready.get(member)?.as_str()?.to_owned());
+    let id = i32::try_from(ready.get("process")?.as_i64()?).ok()?;
+    // Whatever else it writes must not fill the pipe.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Some((text("address").unwrap_or_default(), text("metrics")?, id))
+}
+
+fn keep_log(child: &mut Child, log: &Arc<Mutex<Vec<String>>>) -> tokio::task::JoinHandle<()> {
+    let (stderr, log) = (child.stderr.take(), Arc::clone(log));
+    tokio::spawn(async move {
+        let Some(stderr) = stderr else { return };
+        let mut lines = BufReader::new(stderr).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    })
+}
