@@ -3,7 +3,7 @@
 use crate::program::{end, ordain, run, signal};
 use crate::server::{Reply, Server, answer, problem};
 
-const STATUS: &str = r#"{"version":"1.2.3","uptimeSeconds":3723,"partitions":[{"partition":0,"end":9,"progress":7,"behind":2,"owner":"0123456789abcdef","oldestWaitMs":1234,"perSecond":99.6,"perSecondMax":1000.4,"waitMs":2,"refusing":false,"stopped":null},{"partition":1,"end":9,"progress":null,"behind":9,"owner":null,"oldestWaitMs":70000,"perSecond":null,"perSecondMax":null,"waitMs":null,"refusing":true,"stopped":null},{"partition":2,"end":0,"progress":null,"behind":0}],"members":[{"member":"0123456789abcdef","role":"worker","version":"1.2.3","uptimeSeconds":61,"beatAgeMs":800,"alive":true,"partitions":[0,2,3],"lastError":null},{"member":"dead","role":"worker","version":"1.2.2","uptimeSeconds":90000,"beatAgeMs":7200,"alive":false,"partitions":[1],"lastError":"partition 1: insert:\nno \u001b[2Janswer"}]}"#;
+const STATUS: &str = r#"{"version":"1.2.3","uptimeSeconds":3723,"partitions":[{"partition":0,"end":9,"progress":7,"behind":2,"owner":"0123456789abcdef","oldestWaitMs":1234,"perSecond":99.6,"perSecondMax":1000.4,"waitMs":2,"refusing":false,"stopped":null},{"partition":1,"end":9,"progress":null,"behind":9,"owner":null,"oldestWaitMs":70000,"perSecond":null,"perSecondMax":null,"waitMs":null,"refusing":true,"stopped":null},{"partition":2,"end":0,"progress":null,"behind":0}],"members":[{"member":"0123456789abcdef","role":"worker","version":"1.2.3","uptimeSeconds":61,"beatAgeMs":800,"alive":true,"partitions":[0,2,3],"lastError":null},{"member":"dead","role":"worker","version":"1.2.2","uptimeSeconds":90000,"beatAgeMs":7200,"alive":false,"partitions":[1],"lastError":"partition 1: insert:\nno \u001banswer"}]}"#;
 
 const TABLE: &str = "\
 ordain 1.2.3, up 1h02m
@@ -15,7 +15,7 @@ PARTITION  OWNER     BEHIND  OLDEST  /S   MAX/S  WAIT  STATE
 
 MEMBER    ROLE    VERSION  UP     BEAT           PARTITIONS  LAST ERROR
 01234567  worker  1.2.3    1m01s  800ms          0 2-3
-dead      worker  1.2.2    1d01h  7.2s, missing  1           partition 1: insert: no \\u{1b}[2Janswer
+dead      worker  1.2.2    1d01h  7.2s, missing  1           partition 1: insert: no \\u{1b}answer
 ";
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! An adapter implements [`World`] and, for each port it has, the trait that hands it out
 //! ([`Logs`], [`Stores`], [`Channels`], [`Views`], [`Letters`], [`Marks`], [`Announcing`],
-//! [`Beating`]). One line a port then makes the suite its tests: `ordain_ports::contract!(commits, MyWorld);`.
+//! [`Beating`]). One line a port then makes the suite its tests:
+//! `ordain_ports::contract!(commits, MyWorld);`.
 //!
 //! The doc comment of each test begins with the promise that it is about, by its number in the
 //! contract of the port.

@@ -33,8 +33,8 @@ pub struct SubmitLimits {
     pub owners_read_every_ms: u64,
     /// Milliseconds that such a read may take.
     pub owners_read_ms_max: u64,
-    /// Milliseconds for which an owner has to be seen to stand still until it counts as missing, and
-    /// commands to its partitions are refused.
+    /// Milliseconds for which an owner has to be seen to stand still until it counts as missing,
+    /// and commands to its partitions are refused.
     pub owner_missing_after_ms: u64,
     /// Milliseconds that a command may have to wait for its turn when nobody waits for its outcome;
     /// where more stands before it, it is refused.

@@ -97,8 +97,8 @@ impl Owners {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether a command to this aggregate may be sent; if so, it counts as sent until it is done or
-    /// the owners are read again.
+    /// Whether a command to this aggregate may be sent; if so, it counts as sent until it is done
+    /// or the owners are read again.
     ///
     /// # Errors
     /// Nobody would take it up, or not in time.

@@ -65,8 +65,8 @@ pub(super) struct Promised {
     until: AtomicU64,
 }
 
-/// A command that counts as sent to a partition. Once the owners are read again, it counts among the
-/// records that stand in the log.
+/// A command that counts as sent to a partition. Once the owners are read again, it counts among
+/// the records that stand in the log.
 #[derive(Debug, Default)]
 pub(in crate::submit) struct Sent(Option<Arc<AtomicU64>>);
 
