@@ -3,6 +3,7 @@
 mod duration;
 mod read;
 mod send;
+mod status;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub(crate) use read::{
     TypesArguments, ViewArguments,
 };
 pub(crate) use send::{Body, SendArguments, Target};
+pub(crate) use status::StatusArguments;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -92,6 +94,8 @@ pub(crate) enum ClientCommand {
     View(ViewArguments),
     /// Print the types, their commands and what these take
     Types(TypesArguments),
+    /// Print who works which partition, and how far behind it is
+    Status(StatusArguments),
     /// Look at records that could not be processed, and send them again
     #[command(name = "deadletters")]
     DeadLetters(DeadLettersArguments),

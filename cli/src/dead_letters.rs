@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::json_text;
 use crate::output::{self, printable};
 use crate::problem::Problem;
-use crate::read::{print_raw, there, understood};
+use crate::read::{for_operators, print_raw, there, understood};
 use crate::verdict::Verdict;
 
 const PAGE_LETTERS: u64 = 100;
@@ -55,13 +55,7 @@ pub(crate) async fn run(
         DeadLetterCommand::Show { letter } => letters.show(letter).await,
         DeadLetterCommand::Retry { letter } => letters.retry(letter).await,
     };
-    done.map_err(|mut failure| {
-        // The advice of the client names the address of the other listener.
-        failure.hint = failure.hint.map(|hint| {
-            hint.replace("--server URL or ORDAIN_SERVER", "--admin URL or ORDAIN_ADMIN")
-        });
-        failure
-    })
+    done.map_err(for_operators)
 }
 
 struct Letters {

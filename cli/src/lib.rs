@@ -22,6 +22,7 @@ mod send;
 mod send_file;
 mod sending;
 mod serving;
+mod status;
 mod topics;
 mod verdict;
 mod view;
@@ -78,6 +79,7 @@ async fn ask(command: ClientCommand, json: bool) -> Result<Exit, Box<Failure>> {
         ClientCommand::Events(arguments) => events::run(&arguments).await,
         ClientCommand::View(arguments) => view::run(&arguments, json).await,
         ClientCommand::Types(arguments) => read::types(&arguments, json).await,
+        ClientCommand::Status(arguments) => status::run(&arguments, json).await,
         ClientCommand::DeadLetters(arguments) => dead_letters::run(&arguments, json).await,
         ClientCommand::Ready(arguments) => ready::run(&arguments).await,
     }

@@ -15,6 +15,15 @@ use crate::outcome::Stored;
 use crate::output;
 use crate::problem::Problem;
 
+/// The same, of a command that speaks to the listener for operators: the advice of the client names
+/// the address of the other.
+pub(crate) fn for_operators(mut failure: Box<Failure>) -> Box<Failure> {
+    failure.hint = failure
+        .hint
+        .map(|hint| hint.replace("--server URL or ORDAIN_SERVER", "--admin URL or ORDAIN_ADMIN"));
+    failure
+}
+
 /// The failure of a question that the server did not answer as hoped.
 pub(crate) fn refused(answer: &Answer) -> Box<Failure> {
     let problem = Problem::of(answer);

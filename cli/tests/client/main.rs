@@ -13,3 +13,4 @@ mod program;
 mod read;
 mod send;
 mod server;
+mod status;

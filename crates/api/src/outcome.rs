@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::SubmitLimits;
+use crate::submit::Owners;
 
 /// What is known of a command.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +29,8 @@ pub(crate) enum Found {
 pub(crate) struct Behind {
     /// Records that are not done.
     pub(crate) records: u64,
-    /// Milliseconds for which, at least, they have been behind.
+    /// Milliseconds for which the oldest of them has waited, as far as that is known, and at least
+    /// those for which the question has.
     pub(crate) ms: u64,
 }
 
@@ -38,6 +40,8 @@ pub(crate) struct Questions<'a> {
     pub(crate) log: &'a dyn CommandLog,
     /// Where outcomes are stored.
     pub(crate) outcomes: &'a dyn Outcomes,
+    /// How long records have waited.
+    pub(crate) owners: &'a Owners,
     /// How often to look.
     pub(crate) limits: &'a SubmitLimits,
     /// Ends every wait.
@@ -73,7 +77,8 @@ impl Questions<'_> {
             }
             let left = wait.saturating_sub(begun.elapsed());
             if left.is_zero() || self.over.is_cancelled() {
-                let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let behind = begun.elapsed().max(self.owners.table().oldest());
+                let ms = u64::try_from(behind.as_millis()).unwrap_or(u64::MAX);
                 return Ok(Found::Pending(Behind { records: missing(&ends, &progress), ms }));
             }
             tokio::select! {

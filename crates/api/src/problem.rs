@@ -47,7 +47,9 @@ impl Problem {
     #[must_use]
     pub fn new(kind: ProblemKind, code: impl Into<Cow<'static, str>>) -> Self {
         let retry_after_s = match kind.status() {
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => Some(RETRY_AFTER_S),
+            StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS => Some(RETRY_AFTER_S),
             _ => None,
         };
         Self(Box::new(Content {
@@ -196,6 +198,12 @@ impl Problem {
     #[must_use]
     pub fn headers_too_large(why: impl Display) -> Self {
         Self::new(ProblemKind::HeadersTooLarge, "HEADERS_TOO_LARGE").because(why)
+    }
+
+    /// 429: as many commands of this caller are on their way as may be.
+    #[must_use]
+    pub fn too_many() -> Self {
+        Self::new(ProblemKind::TooMany, "TOO_MANY")
     }
 
     /// 504: it is not known what became of the command, or will.

@@ -10,6 +10,7 @@ pub(crate) mod health;
 pub(crate) mod known_types;
 pub(crate) mod openapi;
 mod outcome;
+mod status;
 mod views;
 
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub fn admin(api: &Arc<Api>) -> Router {
     let routes = Router::new()
         .route("/metrics", get(admin::metrics))
         .route("/v1/admin/config", get(admin::configuration))
-        .route("/v1/admin/status", get(admin::status))
+        .route("/v1/admin/status", get(status::show))
         .route("/v1/admin/deadletters", get(dead_letters::list))
         .route("/v1/admin/deadletters/{id}", get(dead_letters::show))
         .route("/v1/admin/deadletters/{id}/retry", post(dead_letters::retry))

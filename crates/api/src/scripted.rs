@@ -9,8 +9,8 @@ use ordain_model::{
     AggregateKey, Command, Commit, Outcome, ReplyAddress, RequestId, Source, Timestamp,
 };
 use ordain_ports::{
-    Action, Answer, Clock, CommandLog, Delivered, Delivery, DeliveryPromise, Error, NotAccepted,
-    Outcomes, Position, Replies, Reply, ReplySink,
+    Action, Answer, Clock, CommandLog, Delivered, Delivery, DeliveryPromise, Error, Heartbeat,
+    Heartbeats, LaneBeat, NotAccepted, Outcomes, Position, Replies, Reply, ReplySink,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -22,6 +22,7 @@ pub(crate) struct Scripted {
     pub(crate) log: Arc<Log>,
     pub(crate) outcomes: Arc<Stored>,
     pub(crate) replies: Arc<Channel>,
+    pub(crate) beats: Arc<Beats>,
     pub(crate) submitter: Arc<Submitter>,
 }
 
@@ -32,16 +33,17 @@ impl Scripted {
 
     pub(crate) async fn start_with(limits: SubmitLimits) -> Self {
         let (log, outcomes) = (Arc::new(Log::default()), Arc::new(Stored::default()));
-        let replies = Arc::new(Channel::default());
+        let (replies, beats) = (Arc::new(Channel::default()), Arc::new(Beats::default()));
         let ports = SubmitPorts {
             registry: Arc::new(ordain_domain::registry().unwrap()),
             log: Arc::clone(&log) as Arc<dyn CommandLog>,
             outcomes: Arc::clone(&outcomes) as Arc<dyn Outcomes>,
             replies: Arc::clone(&replies) as Arc<dyn Replies>,
+            heartbeats: Arc::clone(&beats) as Arc<dyn Heartbeats>,
             clock: Arc::new(StoppedClock),
         };
         let submitter = Submitter::start(ports, limits).await.unwrap();
-        Self { log, outcomes, replies, submitter }
+        Self { log, outcomes, replies, beats, submitter }
     }
 
     /// Submits a command from a caller of its own.
@@ -251,6 +253,62 @@ impl Replies for Channel {
     async fn subscribe(&self, sink: Arc<dyn ReplySink>) -> Result<Arc<str>, Error> {
         *self.0.lock().unwrap() = Some(sink);
         Ok("test".into())
+    }
+}
+
+/// The first heartbeat of a worker that has so many partitions, from 0 on, and can handle 100
+/// records a second in each.
+pub(crate) fn worker(member: &str, partitions: u32) -> Heartbeat {
+    let lane = |partition| LaneBeat {
+        partition,
+        progress: None,
+        capacity_per_second: Some(100.0),
+        handled_per_second: 0.0,
+        oldest_wait_ms: 0,
+        stopped: None,
+    };
+    Heartbeat {
+        member: member.to_owned(),
+        beat: 1,
+        role: "worker".to_owned(),
+        version: "1.2.3".to_owned(),
+        started: Timestamp::from_nanoseconds(1_777_777_700_000_000_000),
+        lanes: (0..partitions).map(lane).collect(),
+        announced: Vec::new(),
+        last_error: None,
+    }
+}
+
+/// Heartbeats that cannot be read until the test says what they are.
+#[derive(Default)]
+pub(crate) struct Beats(Mutex<Option<Vec<Heartbeat>>>);
+
+impl Beats {
+    /// What is read from now on; nothing can be, with `None`.
+    pub(crate) fn set(&self, beats: Option<Vec<Heartbeat>>) {
+        *self.0.lock().unwrap() = beats;
+    }
+
+    /// Every member beats once more.
+    pub(crate) fn go_on(&self) {
+        let mut beats = self.0.lock().unwrap();
+        beats.iter_mut().flatten().for_each(|heartbeat| heartbeat.beat += 1);
+    }
+}
+
+#[async_trait]
+impl Heartbeats for Beats {
+    async fn beat(&self, _: Heartbeat) -> Result<(), Error> {
+        Err(Error::new(Action::TryAgain, "as the test says"))
+    }
+
+    async fn leave(&self, _: &str) -> Result<(), Error> {
+        Err(Error::new(Action::TryAgain, "as the test says"))
+    }
+
+    async fn beats(&self) -> Result<Vec<Heartbeat>, Error> {
+        let beats = self.0.lock().unwrap().clone();
+        beats.ok_or_else(|| Error::new(Action::TryAgain, "as the test says"))
     }
 }
 

@@ -14,7 +14,7 @@ use ordain_model::AggregateKey;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use crate::scripted::{Channel, Log, StoppedClock, Stored};
+use crate::scripted::{Beats, Channel, Log, StoppedClock, Stored};
 use crate::{Api, Liveness, Parts, Ports, Readiness, Settings, ViewInfo, admin, public};
 use stores::{Histories, Letters, Views};
 
@@ -24,6 +24,7 @@ pub(crate) struct Stage {
     pub(crate) log: Arc<Log>,
     pub(crate) outcomes: Arc<Stored>,
     pub(crate) replies: Arc<Channel>,
+    pub(crate) beats: Arc<Beats>,
     pub(crate) histories: Arc<Histories>,
     pub(crate) views: Arc<Views>,
     pub(crate) letters: Arc<Letters>,
@@ -44,6 +45,7 @@ impl Stage {
 
     pub(crate) async fn set_with(settings: Settings) -> Self {
         let (log, outcomes) = (Arc::new(Log::default()), Arc::new(Stored::default()));
+        let beats = Arc::new(Beats::default());
         let (replies, histories) = (Arc::new(Channel::default()), Arc::new(Histories::default()));
         let (views, letters) = (Arc::new(Views::default()), Arc::new(Letters::default()));
         let ports = Ports {
@@ -53,6 +55,7 @@ impl Stage {
             commits: histories.clone(),
             views: views.clone(),
             dead_letters: letters.clone(),
+            heartbeats: beats.clone(),
             clock: Arc::new(StoppedClock),
         };
         let view = |name: &str, followed: &str| ViewInfo {
@@ -71,7 +74,7 @@ impl Stage {
             version: "1.2.3".to_owned(),
         };
         let api = Api::start(parts).await.unwrap();
-        Self { api, log, outcomes, replies, histories, views, letters }
+        Self { api, log, outcomes, replies, beats, histories, views, letters }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Read {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ordain_model::Registry;
-use ordain_ports::{Clock, CommandLog, Commits, DeadLetters, Error, Outcomes, Replies, ViewStore};
+use ordain_ports::{
+    Clock, CommandLog, Commits, DeadLetters, Error, Heartbeats, Outcomes, Replies, ViewStore,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::routes::health::Probes;
@@ -29,6 +31,8 @@ pub struct Ports {
     pub views: Arc<dyn ViewStore>,
     /// Where dead letters are read.
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// Who owns which partition.
+    pub heartbeats: Arc<dyn Heartbeats>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
 }
@@ -116,6 +120,7 @@ impl Api {
             log: Arc::clone(&parts.ports.log),
             outcomes: Arc::clone(&parts.ports.outcomes),
             replies: Arc::clone(&parts.ports.replies),
+            heartbeats: Arc::clone(&parts.ports.heartbeats),
             clock: Arc::clone(&parts.ports.clock),
         };
         let submitter = Submitter::start(ports, parts.settings.submit.clone()).await?;

@@ -10,6 +10,8 @@ mod identity;
 mod limits;
 mod look_up;
 mod measures;
+mod owners;
+mod places;
 #[cfg(test)]
 mod tests;
 mod waiter;
@@ -26,11 +28,10 @@ use ordain_model::{
     AggregateKey, Command, Commit, Handler, Name, Registry, ReplyAddress, RequestId, Timestamp,
 };
 use ordain_ports::{
-    Clock, CommandLog, Delivered, Error, NotAccepted, Outcomes, Replies, ReplySink,
+    Clock, CommandLog, Delivered, Error, Heartbeats, NotAccepted, Outcomes, Replies, ReplySink,
 };
-use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 pub use check::Invalid;
 pub use identity::{created_id, new_request_id};
@@ -40,6 +41,9 @@ use check::{Checked, check};
 use flight::{Flight, Known, Settled};
 use look_up::LookUp;
 use measures::Measures;
+pub(crate) use owners::{Member, Owners, Partition};
+use owners::{Patience, Refused};
+use places::Places;
 use waiter::{Seen, Waiter};
 use waiting::{Boarded, Waiting};
 
@@ -54,6 +58,8 @@ pub struct SubmitPorts {
     pub outcomes: Arc<dyn Outcomes>,
     /// Where replies come from.
     pub replies: Arc<dyn Replies>,
+    /// Who owns which partition.
+    pub heartbeats: Arc<dyn Heartbeats>,
     /// Stamps what is accepted.
     pub clock: Arc<dyn Clock>,
 }
@@ -65,7 +71,8 @@ pub struct Submitter {
     waiting: Arc<Waiting>,
     channel: Arc<str>,
     nonce: AtomicU64,
-    places: Arc<Semaphore>,
+    places: Places,
+    owners: Owners,
     draining: AtomicBool,
     measures: Measures,
     look_up: AbortHandle,
@@ -135,6 +142,12 @@ pub enum Answered {
 pub enum Refusal {
     /// As many commands are on their way as may be, here or in the log.
     Busy,
+    /// As many commands of this tenant are on their way as may be.
+    TenantBusy,
+    /// Its turn would not come before its caller, or its deadline, waits no longer.
+    Overloaded,
+    /// Nobody works the partition that it goes to.
+    NoWorker,
     /// The log has no room.
     NoSpace,
     /// The process is going down.
@@ -155,7 +168,8 @@ impl Submitter {
         Ok(Arc::new(Self {
             channel,
             nonce: AtomicU64::new(uuid::Uuid::new_v4().as_u64_pair().0),
-            places: Arc::new(Semaphore::new(limits.in_flight_commands_max as usize)),
+            places: Places::new(&limits),
+            owners: Owners::start(Arc::clone(&ports.log), Arc::clone(&ports.heartbeats), &limits),
             draining: AtomicBool::new(false),
             measures: Measures::new(),
             look_up: tokio::spawn(look_up.run()).abort_handle(),
@@ -175,14 +189,17 @@ impl Submitter {
     /// caller has left; the command goes its way.
     pub async fn submit(&self, request: Request, wait: Wait) -> Answered {
         let begun = Instant::now();
-        let answered = match self.send(&request) {
-            Ok(waiter) => self.answer(waiter, begun, wait).await,
+        let answered = match self.send(&request, wait) {
+            Ok(waiter) => self.answer(waiter, (begun, wait), &request).await,
             Err(answered) => answered,
         };
-        let places = self.limits.in_flight_commands_max as usize;
-        let in_flight = places.saturating_sub(self.places.available_permits());
-        self.measures.answered(&answered, begun.elapsed(), in_flight);
+        self.measures.answered(&answered, begun.elapsed(), self.places.taken());
         answered
+    }
+
+    /// Who owns which partition, as far as this process has seen.
+    pub(crate) fn owners(&self) -> &Owners {
+        &self.owners
     }
 
     /// Ends every wait now, as if its time were over.
@@ -194,38 +211,36 @@ impl Submitter {
     /// reached within the limit.
     pub async fn drain(&self, limit: Duration) -> bool {
         self.draining.store(true, Ordering::Release);
-        let all = self.places.acquire_many(self.limits.in_flight_commands_max);
-        let Ok(Ok(places)) = timeout(limit, all).await else {
-            return false;
-        };
-        // Whoever keeps every place lets nobody in any more.
-        places.forget();
-        true
+        self.places.close(limit).await
     }
 
     /// Checks the command, and attaches to the same one in flight or produces it.
-    fn send(&self, request: &Request) -> Result<Waiter, Answered> {
+    fn send(&self, request: &Request, wait: Wait) -> Result<Waiter, Answered> {
         if self.draining.load(Ordering::Acquire) {
-            return Err(self.not_accepted(Refusal::Draining));
+            return Err(self.not_accepted(Refusal::Draining, request));
         }
         let unknown = || Answered::Invalid(Invalid::UnknownCommand);
         let handler = self.handler(request.aggregate.aggregate_type()).ok_or_else(unknown)?;
         let checked = check(handler.as_ref(), &self.limits, request).map_err(Answered::Invalid)?;
-        match self.board(request, &checked)? {
+        match self.board(request, &checked, wait)? {
             Boarded::Attached(flight) => Ok(self.waiter(flight)),
             Boarded::New(flight) => self.produce(flight, checked, request),
         }
     }
 
-    fn board(&self, request: &Request, checked: &Checked) -> Result<Boarded, Answered> {
+    fn board(&self, request: &Request, checked: &Checked, wait: Wait) -> Result<Boarded, Answered> {
         let id = (request.aggregate.clone(), request.request.clone());
         let first = Duration::from_millis(self.limits.look_up_first_ms);
         self.waiting.board(&id, &checked.fingerprint, || {
-            let place = Arc::clone(&self.places)
-                .try_acquire_owned()
-                .map_err(|_| self.not_accepted(Refusal::Busy))?;
+            let place = self.places.take(&request.aggregate);
+            let place = place.map_err(|why| self.not_accepted(why, request))?;
+            let sent = self.owners.admit(&request.aggregate, self.patience(request, wait));
+            let sent = sent.map_err(|Refused { why, retry_after }| Answered::NotAccepted {
+                why,
+                retry_after,
+            })?;
             let nonce = self.nonce.fetch_add(1, Ordering::Relaxed);
-            let flight = Flight::new(id.clone(), checked.fingerprint, nonce, place);
+            let flight = Flight::new(id.clone(), checked.fingerprint, nonce, (place, sent));
             Ok(flight.looked_up_after(first))
         })
     }
@@ -255,8 +270,20 @@ impl Submitter {
             }
             Err(why) => {
                 self.waiting.delivered(waiter.flight(), Delivered::Not(why.clone()));
-                Err(self.not_accepted(why.into()))
+                Err(self.not_accepted(why.into(), request))
             }
+        }
+    }
+
+    /// How long the command may wait for its turn. A deadline that has passed says nothing here:
+    /// the command may have succeeded before.
+    fn patience(&self, request: &Request, wait: Wait) -> Patience {
+        let now = self.ports.clock.now();
+        let deadline = request.deadline.filter(|deadline| *deadline > now);
+        let left = deadline.map(|at| Duration::from_millis(at.milliseconds_since(now)));
+        match wait {
+            Wait::Outcome(limit) => Patience::Caller(left.map_or(limit, |left| left.min(limit))),
+            Wait::Durable(_) => Patience::Nobody(left),
         }
     }
 
@@ -264,7 +291,12 @@ impl Submitter {
         Waiter::new(flight, Arc::clone(&self.waiting))
     }
 
-    async fn answer(&self, waiter: Waiter, begun: Instant, wait: Wait) -> Answered {
+    async fn answer(
+        &self,
+        waiter: Waiter,
+        (begun, wait): (Instant, Wait),
+        request: &Request,
+    ) -> Answered {
         let last = Duration::from_millis(self.limits.last_look_up_ms_max);
         match waiter.wait(begun, wait, last).await {
             Some(Seen::Settled(Settled::Outcome(commit))) => {
@@ -275,17 +307,25 @@ impl Submitter {
                     Answered::KeyReused
                 }
             }
-            Some(Seen::Settled(Settled::NotAccepted(why))) => self.not_accepted(why.into()),
+            Some(Seen::Settled(Settled::NotAccepted(why))) => {
+                self.not_accepted(why.into(), request)
+            }
             Some(Seen::Durable) => Answered::Accepted,
             None => Answered::TimedOut {
                 accepted: waiter.flight().delivery() == Known::Durable,
-                retry_after: self.measures.retry_after(),
+                retry_after: self.retry_after(request),
             },
         }
     }
 
-    fn not_accepted(&self, why: Refusal) -> Answered {
-        Answered::NotAccepted { why, retry_after: self.measures.retry_after() }
+    fn not_accepted(&self, why: Refusal, request: &Request) -> Answered {
+        Answered::NotAccepted { why, retry_after: self.retry_after(request) }
+    }
+
+    /// When to try again: once what stands before it is done, as far as that is known.
+    fn retry_after(&self, request: &Request) -> Duration {
+        let known = self.owners.retry_after(&request.aggregate);
+        known.unwrap_or_else(|| self.measures.retry_after())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ordain_model::Command;
 use ordain_ports::{
     Announcements, CommandLog, Commits, CrashMarks, DeadLetters, Delivery, EventLog, Feed,
-    NotAccepted, Outcomes, Published, Replies, ReplySender, Snapshots, ViewStore,
+    Heartbeats, NotAccepted, Outcomes, Published, Replies, ReplySender, Snapshots, ViewStore,
 };
 
 pub(crate) use self::inner::Inner;
@@ -92,6 +92,12 @@ impl Home {
     /// The store of announcements.
     #[must_use]
     pub fn announcements(&self) -> Arc<dyn Announcements> {
+        Arc::new(self.clone())
+    }
+
+    /// The heartbeats of this process's members.
+    #[must_use]
+    pub fn heartbeats(&self) -> Arc<dyn Heartbeats> {
         Arc::new(self.clone())
     }
 

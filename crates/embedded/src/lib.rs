@@ -14,6 +14,7 @@ mod fault;
 mod feed;
 mod group;
 mod groups;
+mod heartbeats;
 mod home;
 mod key;
 mod log;

@@ -3,13 +3,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ordain_model::{Code, Command};
-use ordain_ports::{Lane, Position};
+use ordain_model::Code;
+use ordain_ports::{Lane as _, Position};
 
 use crate::Ports;
 use crate::Settings;
 use crate::backoff::Backoff;
 use crate::lane::{LaneEnd, persist};
+use crate::measured::Measured;
 use crate::receive::Item;
 
 /// The record ended the process again and again.
@@ -73,7 +74,7 @@ impl Careful {
     pub(crate) async fn begin(
         ports: &Ports,
         settings: &Settings,
-        lane: &Arc<dyn Lane<Command>>,
+        lane: &Measured,
         marked: Marked,
     ) -> Result<Self, LaneEnd> {
         let (partition, max) = (lane.partition(), settings.retry_ms_max);
@@ -104,7 +105,7 @@ impl Careful {
     pub(crate) async fn mark(
         &self,
         ports: &Ports,
-        lane: &Arc<dyn Lane<Command>>,
+        lane: &Measured,
         item: &mut Item,
     ) -> Result<(), LaneEnd> {
         // Before the call: a mark whose answer is lost may be there.
@@ -123,7 +124,7 @@ impl Careful {
     pub(crate) async fn unmark(
         &self,
         ports: &Ports,
-        lane: &Arc<dyn Lane<Command>>,
+        lane: &Measured,
         position: Position,
     ) -> Result<(), LaneEnd> {
         let unmark = || ports.crash_marks.unmark(position);

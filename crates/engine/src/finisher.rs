@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use ordain_model::{AggregateKey, Command, Commit, Snapshot};
-use ordain_ports::{DeadLetter, Lane};
+use ordain_model::{AggregateKey, Commit, Snapshot};
+use ordain_ports::{DeadLetter, Lane as _};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::Ports;
 use crate::lane::{LaneEnd, persist};
+use crate::measured::Measured;
 
 /// A settled batch, or several, to be finished.
 #[derive(Debug, Default)]
@@ -39,7 +40,7 @@ pub(crate) type SnapshotStored = (AggregateKey, u64);
 /// Finishes the batches of one lane, in order.
 pub(crate) struct Finisher {
     pub(crate) ports: Ports,
-    pub(crate) lane: Arc<dyn Lane<Command>>,
+    pub(crate) lane: Arc<Measured>,
     pub(crate) retry_ms_max: u64,
     pub(crate) settled: mpsc::Receiver<Settled>,
     pub(crate) snapshots_stored: mpsc::Sender<SnapshotStored>,

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use ordain_model::{AggregateKey, Command, Commit};
-use ordain_ports::{Action, Announced, Error, Input, Lane as Partition, Record};
+use ordain_ports::{Action, Announced, Error, Input, Lane as _, Record};
 use tokio::sync::mpsc;
 
 use crate::backoff::Backoff;
@@ -16,6 +16,7 @@ use crate::careful::{Careful, Marked};
 use crate::decide::Decider;
 use crate::finisher::{Settled, SnapshotStored};
 use crate::load::Loader;
+use crate::measured::Measured;
 use crate::receive::{Item, Known, Received};
 use crate::{Ports, Settings};
 
@@ -30,7 +31,7 @@ pub(crate) enum LaneEnd {
 
 /// Tries until it succeeds. Gives up only when the partition is lost, or can never succeed.
 pub(crate) async fn persist<T, F, Fut>(
-    lane: &Arc<dyn Partition<Command>>,
+    lane: &Measured,
     retry_ms_max: u64,
     what: &'static str,
     call: F,
@@ -52,11 +53,12 @@ where
 
 /// Says whether there is any use in trying again.
 pub(crate) fn retry_later(
-    lane: &Arc<dyn Partition<Command>>,
+    lane: &Measured,
     what: &'static str,
     error: &Error,
 ) -> Result<(), LaneEnd> {
     metrics::counter!("ordain_engine_retries", "what" => what).increment(1);
+    lane.failed(what, error);
     let partition = lane.partition();
     match error.action() {
         Action::Stop => return Err(LaneEnd::Lost),
@@ -80,7 +82,7 @@ fn foreign(item: &Item, command: &Announced) -> LaneEnd {
 pub(crate) struct Lane {
     pub(crate) ports: Ports,
     pub(crate) settings: Arc<Settings>,
-    pub(crate) partition: Arc<dyn Partition<Command>>,
+    pub(crate) partition: Arc<Measured>,
     pub(crate) known: Known,
     pub(crate) loader: Loader,
     pub(crate) decider: Decider,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ordain_ports::{
-    Announcements, Clock, CommandLog, Commits, CrashMarks, DeadLetters, EventLog, Outcomes,
-    ReplySender, Snapshots,
+    Announcements, Clock, CommandLog, Commits, CrashMarks, DeadLetters, EventLog, Heartbeats,
+    Outcomes, ReplySender, Snapshots,
 };
 
 /// The ports that a worker works through.
@@ -28,6 +28,8 @@ pub struct Ports {
     pub crash_marks: Arc<dyn CrashMarks>,
     /// Which commands any build has known.
     pub announcements: Arc<dyn Announcements>,
+    /// Where it says that it lives.
+    pub heartbeats: Arc<dyn Heartbeats>,
     /// The worker's clock.
     pub clock: Arc<dyn Clock>,
 }

@@ -34,6 +34,8 @@ pub struct Settings {
     pub crash_marks_max: u32,
     /// The longest pause between two tries at a store or log that does not answer.
     pub retry_ms_max: u64,
+    /// How often the worker says that it lives, and how its lanes are doing.
+    pub heartbeat_every_ms: u64,
     /// How old a handled request must be before it is deleted.
     pub requests_keep_ms: u64,
     /// How often handled requests are deleted.
@@ -53,12 +55,13 @@ impl Settings {
             self.load_aggregates_max as u64,
             self.snapshot_commits,
             self.prune_every_ms,
+            self.heartbeat_every_ms,
             u64::from(self.crash_marks_max),
         ];
         if least.contains(&0) {
             return Err("engine: batch_records_max, batch_bytes_max, unfinished_batches_max, \
-                        load_aggregates_max, snapshot_commits, prune_every_ms and \
-                        crash_marks_max are at least 1");
+                        load_aggregates_max, snapshot_commits, prune_every_ms, \
+                        heartbeat_every_ms and crash_marks_max are at least 1");
         }
         if self.snapshot_commits > self.tail_commits_max {
             return Err("engine: snapshot_commits is at most tail_commits_max");
@@ -83,6 +86,7 @@ impl Default for Settings {
             tail_commits_max: 1_000,
             crash_marks_max: 4,
             retry_ms_max: 1_000,
+            heartbeat_every_ms: 1_000,
             requests_keep_ms: 24 * 60 * 60 * 1_000,
             prune_every_ms: 60_000,
         }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ordain_model::{AggregateKey, Code, Commit, Outcome};
-use ordain_ports::{Error, Stop};
+use ordain_ports::{Error, Lane as _, Stop};
 
 use crate::backoff::Backoff;
 use crate::batch::Batch;

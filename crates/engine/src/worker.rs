@@ -16,9 +16,11 @@ use crate::cache::Cache;
 use crate::careful::{Marked, in_work_max};
 use crate::decide::Decider;
 use crate::finisher::Finisher;
+use crate::heartbeat::Heart;
 use crate::lane::{Lane, LaneEnd};
 use crate::load::{KnownPublished, Loader};
-use crate::receive::Known;
+use crate::measured::Measured;
+use crate::receive::{Known, announced};
 use crate::{Ports, Settings, Watchdog};
 
 /// How often a lane that waits for a person says so.
@@ -79,6 +81,9 @@ impl Worker {
         mut feed: Box<dyn Feed<Command>>,
         leave: CancellationToken,
     ) -> Result<(), Error> {
+        let heart = Arc::new(Heart::new(&self.ports, announced(&self.registry).collect()));
+        let mut beating = JoinSet::new();
+        beating.spawn(Arc::clone(&heart).run(self.settings.heartbeat_every_ms));
         let mut lanes = JoinSet::new();
         let mut prune = tokio::time::interval(Duration::from_millis(self.settings.prune_every_ms));
         let mut pruning = JoinSet::new();
@@ -87,7 +92,9 @@ impl Worker {
         loop {
             tokio::select! {
                 lane = next_lane(feed.as_mut(), &mut backoff) => match lane? {
-                    Some(partition) => drop(lanes.spawn(self.clone().lane(Arc::from(partition)))),
+                    Some(partition) => {
+                        lanes.spawn(self.clone().lane(heart.measured(Arc::from(partition))));
+                    }
                     None => break,
                 },
                 () = leave.cancelled(), if !leaving => {
@@ -104,6 +111,8 @@ impl Worker {
         while let Some(ended) = lanes.join_next().await {
             Self::check(ended)?;
         }
+        beating.shutdown().await;
+        heart.leave().await;
         Ok(())
     }
 
@@ -123,7 +132,7 @@ impl Worker {
 
     /// Runs one lane to its end. One that must not go on keeps its partition and says so, until
     /// the partition is taken away.
-    async fn lane(self, partition: Arc<dyn Partition<Command>>) {
+    async fn lane(self, partition: Arc<Measured>) {
         let number = partition.partition();
         tracing::info!(partition = number, progress = partition.progress(), "lane begins");
         metrics::gauge!("ordain_engine_lanes").increment(1.0);
@@ -131,6 +140,7 @@ impl Worker {
             Ok(()) => tracing::info!(partition = number, "lane ends"),
             Err(LaneEnd::Lost) => tracing::warn!(partition = number, "lane lost its partition"),
             Err(LaneEnd::Alarm(why)) => {
+                partition.stop(&why);
                 (self.report_stop)(number, Some(&why));
                 alarm(&partition, &why).await;
                 (self.report_stop)(number, None);
@@ -139,7 +149,7 @@ impl Worker {
         metrics::gauge!("ordain_engine_lanes").decrement(1.0);
     }
 
-    async fn work(&self, partition: &Arc<dyn Partition<Command>>) -> Result<(), LaneEnd> {
+    async fn work(&self, partition: &Arc<Measured>) -> Result<(), LaneEnd> {
         let marked = Marked::default();
         let ended = self.run_lane(partition, &marked).await;
         // Nothing is left here of a lane that ended well.
@@ -147,11 +157,7 @@ impl Worker {
         ended
     }
 
-    async fn run_lane(
-        &self,
-        partition: &Arc<dyn Partition<Command>>,
-        marked: &Marked,
-    ) -> Result<(), LaneEnd> {
+    async fn run_lane(&self, partition: &Arc<Measured>, marked: &Marked) -> Result<(), LaneEnd> {
         let (hand_over, settled) = mpsc::channel(self.settings.unfinished_batches_max);
         // Each record in work makes at most one snapshot, and the lane empties the queue before
         // every batch, so it never fills.
@@ -188,7 +194,7 @@ impl Worker {
 
     async fn begin(
         &self,
-        partition: &Arc<dyn Partition<Command>>,
+        partition: &Arc<Measured>,
         finisher: mpsc::Sender<crate::finisher::Settled>,
         snapshots_stored: mpsc::Receiver<crate::finisher::SnapshotStored>,
     ) -> Result<Lane, LaneEnd> {
@@ -246,7 +252,7 @@ async fn next_lane(
 }
 
 /// Says again and again why the lane stands still, until the partition is taken away.
-async fn alarm(partition: &Arc<dyn Partition<Command>>, why: &str) {
+async fn alarm(partition: &Measured, why: &str) {
     let number = partition.partition();
     metrics::gauge!("ordain_engine_lanes_stopped").increment(1.0);
     let mut say = tokio::time::interval(ALARM_EVERY);

@@ -26,6 +26,7 @@ mod crash_marks;
 mod dead_letters;
 mod fault;
 mod fence;
+mod heartbeats;
 mod history;
 mod insert;
 mod load;

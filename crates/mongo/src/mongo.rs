@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bson::rawdoc;
 use mongodb::Client;
 use ordain_ports::{
-    Announcements, Commits, CrashMarks, DeadLetters, Error, Outcomes, Snapshots, ViewStore,
+    Announcements, Commits, CrashMarks, DeadLetters, Error, Heartbeats, Outcomes, Snapshots,
+    ViewStore,
 };
 
 use crate::fault::Fault;
@@ -92,6 +93,12 @@ impl Mongo {
     /// The store of crash marks.
     #[must_use]
     pub fn crash_marks(&self) -> Arc<dyn CrashMarks> {
+        Arc::new(self.clone())
+    }
+
+    /// The heartbeats of the fleet's members.
+    #[must_use]
+    pub fn heartbeats(&self) -> Arc<dyn Heartbeats> {
         Arc::new(self.clone())
     }
 

@@ -45,6 +45,8 @@ pub struct Settings {
     pub acknowledge_ms_max: u64,
     /// How long a call waits for an answer before its result counts as unknown.
     pub operation_ms_max: u64,
+    /// How long a heartbeat may take to be written, and all of them to be read.
+    pub beat_ms_max: u64,
     /// Documents in one command at most; the server takes up to 100,000.
     pub command_documents_max: usize,
     /// Bytes of the documents in one command at most, but for a single document, which may be as
@@ -70,6 +72,7 @@ impl Default for Settings {
             send_ms_max: 1_000,
             acknowledge_ms_max: 5_000,
             operation_ms_max: 10_000,
+            beat_ms_max: 2_000,
             command_documents_max: 10_000,
             command_bytes_max: 15 << 20,
         }

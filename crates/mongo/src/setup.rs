@@ -1,5 +1,6 @@
 //! The collections and indexes, and whether the servers can keep the promises.
 
+use bson::raw::RawDocumentBuf;
 use bson::{Document, rawdoc};
 
 use crate::fault::Fault;
@@ -21,12 +22,26 @@ pub(crate) const DEAD_LETTERS: &str = "deadletters";
 pub(crate) const CRASH_MARKS: &str = "crashmarks";
 /// The commands ever announced, under (type, command, schema).
 pub(crate) const ANNOUNCEMENTS: &str = "announcements";
+/// The last heartbeat of each member, under its name.
+pub(crate) const HEARTBEATS: &str = "heartbeats";
 
 /// Counters that are written to so that something is.
 pub(crate) const FENCES: &str = "fences";
 
-const COLLECTIONS: [&str; 8] =
-    [COMMITS, AGGREGATES, ROWS, MARKS, DEAD_LETTERS, CRASH_MARKS, ANNOUNCEMENTS, FENCES];
+const COLLECTIONS: [&str; 9] = [
+    COMMITS,
+    AGGREGATES,
+    ROWS,
+    MARKS,
+    DEAD_LETTERS,
+    CRASH_MARKS,
+    ANNOUNCEMENTS,
+    HEARTBEATS,
+    FENCES,
+];
+
+/// So long a heartbeat is kept that stands still.
+const HEARTBEAT_SECONDS: i32 = 300;
 
 const NAMESPACE_EXISTS: i32 = 48;
 /// There is another index in the place of ours, or commits that contradict it.
@@ -41,8 +56,18 @@ pub(crate) async fn ensure(server: &Server) -> Result<(), Fault> {
     }
     // With it one revision of an aggregate is stored once; it also gives tails in order.
     let index = rawdoc! { "key": { "a": 1, "r": 1 }, "name": "aggregate_revision", "unique": true };
+    index_of(server, COMMITS, index).await?;
+    let index = rawdoc! {
+        "key": { "at": 1 },
+        "name": "heartbeat_age",
+        "expireAfterSeconds": HEARTBEAT_SECONDS,
+    };
+    index_of(server, HEARTBEATS, index).await
+}
+
+async fn index_of(server: &Server, collection: &str, index: RawDocumentBuf) -> Result<(), Fault> {
     let command = rawdoc! {
-        "createIndexes": COMMITS,
+        "createIndexes": collection,
         "indexes": [index],
         "writeConcern": server.durably(),
     };

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use ordain_kafka::Kafka;
 use ordain_model::Command;
 use ordain_ports::{
-    Announcements, CommandLog, Commits, CrashMarks, DeadLetters, EventLog, Feed, Outcomes,
-    Published, Snapshots, SystemClock, ViewStore,
+    Announcements, CommandLog, Commits, CrashMarks, DeadLetters, EventLog, Feed, Heartbeats,
+    Outcomes, Published, Snapshots, SystemClock, ViewStore,
 };
 use ordain_redis::Redis;
 
@@ -45,6 +45,7 @@ struct Stores {
     dead_letters: Arc<dyn DeadLetters>,
     crash_marks: Arc<dyn CrashMarks>,
     announcements: Arc<dyn Announcements>,
+    heartbeats: Arc<dyn Heartbeats>,
 }
 
 /// What a process joins and subscribes to.
@@ -85,6 +86,7 @@ impl Home {
             commits: Arc::clone(&self.stores.commits),
             views: Arc::clone(&self.stores.views),
             dead_letters: Arc::clone(&self.stores.dead_letters),
+            heartbeats: Arc::clone(&self.stores.heartbeats),
             clock: Arc::new(SystemClock),
         }
     }
@@ -104,6 +106,7 @@ impl Home {
             dead_letters: Arc::clone(&self.stores.dead_letters),
             crash_marks: Arc::clone(&self.stores.crash_marks),
             announcements: Arc::clone(&self.stores.announcements),
+            heartbeats: Arc::clone(&self.stores.heartbeats),
             clock: Arc::new(SystemClock),
         }
     }
@@ -170,5 +173,6 @@ fn in_directory(home: &ordain_embedded::Home) -> Stores {
         dead_letters: home.dead_letters(),
         crash_marks: home.crash_marks(),
         announcements: home.announcements(),
+        heartbeats: home.heartbeats(),
     }
 }

@@ -1,8 +1,9 @@
 //! The contract suites: for every port one named test per promise, the same for every adapter.
 //!
 //! An adapter implements [`World`] and, for each port it has, the trait that hands it out
-//! ([`Logs`], [`Stores`], [`Channels`], [`Views`], [`Letters`], [`Marks`], [`Announcing`]). One
-//! line a port then makes the suite its tests: `ordain_ports::contract!(commits, MyWorld);`.
+//! ([`Logs`], [`Stores`], [`Channels`], [`Views`], [`Letters`], [`Marks`], [`Announcing`],
+//! [`Beating`]). One line a port then makes the suite its tests:
+//! `ordain_ports::contract!(commits, MyWorld);`.
 //!
 //! The doc comment of each test begins with the promise that it is about, by its number in the
 //! contract of the port.
@@ -19,6 +20,7 @@ pub mod crash_marks;
 pub mod dead_letters;
 pub mod event_log;
 pub mod feed;
+pub mod heartbeats;
 mod listed;
 mod member;
 pub mod outcomes;
@@ -29,6 +31,6 @@ pub mod views;
 mod world;
 
 pub use world::{
-    Announcing, Channels, Damage, Letters, Logs, Marks, Patience, Revoking, Setup, Stores, Views,
-    Waiting, World, in_time,
+    Announcing, Beating, Channels, Damage, Letters, Logs, Marks, Patience, Revoking, Setup, Stores,
+    Views, Waiting, World, in_time,
 };

@@ -4,23 +4,28 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::Wait;
-use crate::scripted::{Log, Scripted, Stored, deposit, success};
+use crate::scripted::{Beats, Log, Scripted, Stored, deposit, success};
 
 struct Asked {
     log: Arc<Log>,
     outcomes: Arc<Stored>,
+    owners: Arc<Owners>,
+    beats: Arc<Beats>,
 }
 
 impl Asked {
     fn new(ends: &[u64], progress: &[Option<u64>]) -> Self {
-        let asked = Self { log: Arc::default(), outcomes: Arc::default() };
+        let (log, beats) = (Arc::<Log>::default(), Arc::<Beats>::default());
+        let owners = Owners::start(log.clone(), beats.clone(), &SubmitLimits::default());
+        let asked = Self { log, outcomes: Arc::default(), owners: Arc::new(owners), beats };
         asked.log.ends.send_replace(ends.to_vec());
         asked.log.progress.send_replace(progress.to_vec());
         asked
     }
 
     fn ask(&self, wait_ms: u64) -> JoinHandle<Found> {
-        let (log, outcomes) = (self.log.clone(), self.outcomes.clone());
+        let (log, outcomes, owners) =
+            (self.log.clone(), self.outcomes.clone(), self.owners.clone());
         let request = deposit("r", 1);
         tokio::spawn(async move {
             let limits = SubmitLimits::default();
@@ -28,6 +33,7 @@ impl Asked {
             let questions = Questions {
                 log: log.as_ref(),
                 outcomes: outcomes.as_ref(),
+                owners: &owners,
                 limits: &limits,
                 over: &over,
             };
@@ -103,4 +109,18 @@ async fn an_outcome_that_comes_with_the_last_progress_is_never_missed() {
     });
     let found = asked.ask(0).await.unwrap();
     assert!(matches!(found, Found::Outcome(_)), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_behind_has_waited_as_long_as_its_oldest_record() {
+    let asked = Asked::new(&[5, 3], &[Some(5), Some(1)]);
+    let mut beat = crate::scripted::worker("w", 2);
+    beat.lanes[1].oldest_wait_ms = 70_000;
+    // Done meanwhile, as the log says.
+    beat.lanes[0].oldest_wait_ms = 90_000;
+    asked.beats.set(Some(vec![beat]));
+    sleep(Duration::from_millis(1_500)).await;
+    let found = asked.ask(0).await.unwrap();
+    let Found::Pending(Behind { records: 2, ms }) = found else { panic!("{found:?}") };
+    assert!((70_000..72_000).contains(&ms), "{ms}");
 }

@@ -34,6 +34,8 @@ pub enum ProblemKind {
     UnsupportedMediaType,
     /// The headers are too many or too large.
     HeadersTooLarge,
+    /// As many commands of this caller are on their way as may be. This one was not accepted.
+    TooMany,
     /// It is not known what became of the command, or will.
     TimedOut,
     /// The view has not come as far as the receipt says.
@@ -50,7 +52,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All kinds.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Failed,
         Self::Expired,
         Self::SequenceMismatch,
@@ -65,6 +67,7 @@ impl ProblemKind {
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::HeadersTooLarge,
+        Self::TooMany,
         Self::TimedOut,
         Self::ViewBehind,
         Self::NotAccepted,
@@ -89,6 +92,7 @@ impl ProblemKind {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::TimedOut | Self::ViewBehind => StatusCode::GATEWAY_TIMEOUT,
             Self::NotAccepted | Self::PredecessorUnknown | Self::Unavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -127,6 +131,9 @@ impl ProblemKind {
             Self::BodyTooLarge => ("body-too-large", "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
             Self::HeadersTooLarge => ("headers-too-large", "The headers are too many or too large"),
+            Self::TooMany => {
+                ("too-many", "Too many commands of this caller at once: safe to send again")
+            }
             Self::TimedOut => ("timed-out", "Unknown yet: ask again with the same request id"),
             Self::ViewBehind => ("view-behind", "The view has not reached the receipt"),
             Self::NotAccepted => {

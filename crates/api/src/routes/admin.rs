@@ -1,4 +1,4 @@
-//! What operators read: the metrics, the configuration in force, and how far the work has come.
+//! What operators read: the metrics and the configuration in force.
 
 use std::sync::Arc;
 
@@ -6,9 +6,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
+use crate::Api;
 use crate::routes::json;
-use crate::writer::ObjectWriter;
-use crate::{Api, Problem};
 
 /// `GET /metrics`
 pub(crate) async fn metrics(State(api): State<Arc<Api>>) -> Response {
@@ -20,27 +19,4 @@ pub(crate) async fn metrics(State(api): State<Arc<Api>>) -> Response {
 /// `GET /v1/admin/config`
 pub(crate) async fn configuration(State(api): State<Arc<Api>>) -> Response {
     json(api.parts.configuration.to_string())
-}
-
-/// `GET /v1/admin/status`
-pub(crate) async fn status(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
-    let log = &api.parts.ports.log;
-    // Progress first: read after the ends, it could seem to be ahead of them.
-    let progress = log.progress().await.map_err(|error| Problem::unavailable(&error))?;
-    let ends = log.ends().await.map_err(|error| Problem::unavailable(&error))?;
-    let partitions = ends.iter().enumerate().map(|(partition, end)| {
-        let done = progress.get(partition).copied().flatten();
-        let object = ObjectWriter::new().number("partition", partition as u64).number("end", *end);
-        let object = match done {
-            Some(done) => object.number("progress", done),
-            None => object.json("progress", b"null"),
-        };
-        object.number("behind", end.saturating_sub(done.unwrap_or(0))).finish()
-    });
-    let document = ObjectWriter::new()
-        .text("version", &api.parts.version)
-        .number("uptimeSeconds", api.begun.elapsed().as_secs())
-        .array("partitions", partitions)
-        .finish();
-    Ok(json(document))
 }

@@ -46,9 +46,9 @@ pub(crate) fn told(api: &Api, request: &Request, answered: Answered) -> Told {
         Answered::TimedOut { retry_after, .. } => {
             Err(Problem::timed_out(id()).retry_after_s(whole_seconds(retry_after)))
         }
-        Answered::NotAccepted { why, retry_after } => Err(Problem::not_accepted(refused(why))
-            .about(id())
-            .retry_after_s(whole_seconds(retry_after))),
+        Answered::NotAccepted { why, retry_after } => {
+            Err(refused(why).about(id()).retry_after_s(whole_seconds(retry_after)))
+        }
         Answered::Invalid(why) => Err(invalid(api, request, why).about(id())),
     };
     Told { said, replayed, sequence }
@@ -117,12 +117,15 @@ fn invalid(api: &Api, request: &Request, why: Invalid) -> Problem {
     }
 }
 
-const fn refused(why: Refusal) -> &'static str {
-    match why {
+fn refused(why: Refusal) -> Problem {
+    Problem::not_accepted(match why {
+        Refusal::TenantBusy => return Problem::too_many(),
         Refusal::Busy => "as many commands are on their way as may be",
+        Refusal::Overloaded => "so many commands stand before it that it would wait for too long",
+        Refusal::NoWorker => "no worker takes up commands to this aggregate at the moment",
         Refusal::NoSpace => "there is no room for more commands",
         Refusal::Draining => "this process is going down",
-    }
+    })
 }
 
 fn whole_seconds(time: std::time::Duration) -> u64 {

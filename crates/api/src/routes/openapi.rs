@@ -81,6 +81,7 @@ fn operation(name: &str, schema: &Value, creates: bool, has_id: bool) -> Value {
         ("413", "TooLarge"),
         ("415", "UnsupportedMediaType"),
         ("422", "Unprocessable"),
+        ("429", "TooMany"),
         ("431", "HeadersTooLarge"),
         ("500", "Internal"),
         ("503", "NotAccepted"),

@@ -32,6 +32,7 @@ pub(crate) async fn show(
     let questions = Questions {
         log: api.parts.ports.log.as_ref(),
         outcomes: api.parts.ports.outcomes.as_ref(),
+        owners: api.submitter.owners(),
         limits: &api.settings().submit,
         over: &api.going_down,
     };

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use ordain_model::{AggregateKey, Commit, Fingerprint, RequestId};
 use ordain_ports::NotAccepted;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use super::owners::Sent;
+use super::places::Place;
 
 /// Under what an outcome is stored, and looked up.
 pub(super) type Id = (AggregateKey, RequestId);
@@ -20,8 +23,9 @@ pub(super) struct Flight {
     pub(super) nonce: u64,
     state: Mutex<State>,
     changed: Notify,
-    /// Counts against the limit of the process until the last waiter is gone.
-    _permit: OwnedSemaphorePermit,
+    /// Counts against the limits of the process and the tenant until the last waiter is gone.
+    _place: Place,
+    sent: Sent,
 }
 
 /// How far a flight has come.
@@ -64,7 +68,7 @@ impl Flight {
         id: Id,
         fingerprint: Fingerprint,
         nonce: u64,
-        permit: OwnedSemaphorePermit,
+        (place, sent): (Place, Sent),
     ) -> Self {
         let state = State {
             delivery: Known::NotYet,
@@ -81,7 +85,8 @@ impl Flight {
             nonce,
             state: Mutex::new(state),
             changed: Notify::new(),
-            _permit: permit,
+            _place: place,
+            sent,
         }
     }
 
@@ -112,7 +117,12 @@ impl Flight {
 
     /// Ends the flight, unless it has ended before.
     pub(super) fn settle(&self, settled: Settled) {
-        self.state().settled.get_or_insert(settled);
+        let mut state = self.state();
+        if state.settled.is_none() {
+            state.settled = Some(settled);
+            self.sent.done();
+        }
+        drop(state);
         self.changed.notify_waiters();
     }
 

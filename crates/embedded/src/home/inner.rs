@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::fault::Fault;
 use crate::group::Group;
 use crate::groups::Groups;
+use crate::heartbeats::Members;
 use crate::log::{Kind, Log};
 use crate::queue::{NotEnqueued, lock};
 use crate::replies::Channels;
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     pub(crate) workers: Arc<Group>,
     pub(crate) event_groups: Groups,
     pub(crate) channels: Channels,
+    pub(crate) members: Members,
     pub(crate) settings: Settings,
 }
 
@@ -77,6 +79,7 @@ impl Inner {
             workers: workers.get(WORKERS),
             event_groups,
             channels: Channels::default(),
+            members: Members::default(),
             settings: settings.clone(),
         })
     }

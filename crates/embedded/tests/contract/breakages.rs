@@ -1,6 +1,7 @@
 //! The suites fail where they should: each of these adapters breaks one promise, and the test
 //! named here goes red for it, with the message named here.
 
+mod beats;
 mod derived;
 mod feeds;
 mod logs;

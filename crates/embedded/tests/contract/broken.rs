@@ -6,11 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ordain_model::Command;
 use ordain_ports::contract::{
-    Announcing, Channels, Damage, Letters, Logs, Marks, Patience, Setup, Stores, Views, World,
+    Announcing, Beating, Channels, Damage, Letters, Logs, Marks, Patience, Setup, Stores, Views,
+    World,
 };
 use ordain_ports::{
-    Announcements, CommandLog, Commits, CrashMarks, DeadLetters, EventLog, Feed, Outcomes,
-    Position, Published, Replies, ReplySender, Snapshots, ViewStore,
+    Announcements, CommandLog, Commits, CrashMarks, DeadLetters, EventLog, Feed, Heartbeats,
+    Outcomes, Position, Published, Replies, ReplySender, Snapshots, ViewStore,
 };
 
 use super::home::Embedded;
@@ -65,6 +66,10 @@ pub(crate) trait Breakage: Default + Send + Sync + 'static {
     }
 
     fn announcements(self: &Arc<Self>, port: Arc<dyn Announcements>) -> Arc<dyn Announcements> {
+        port
+    }
+
+    fn heartbeats(self: &Arc<Self>, port: Arc<dyn Heartbeats>) -> Arc<dyn Heartbeats> {
         port
     }
 }
@@ -182,5 +187,12 @@ impl<B: Breakage> Marks for Broken<B> {
 impl<B: Breakage> Announcing for Broken<B> {
     async fn announcements(&self) -> Arc<dyn Announcements> {
         self.breakage.announcements(self.home.announcements().await)
+    }
+}
+
+#[async_trait]
+impl<B: Breakage> Beating for Broken<B> {
+    async fn heartbeats(&self) -> Arc<dyn Heartbeats> {
+        self.breakage.heartbeats(self.home.heartbeats().await)
     }
 }

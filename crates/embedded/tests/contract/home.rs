@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use ordain_embedded::{Home, Settings};
 use ordain_model::{AggregateKey, Command, RequestId};
 use ordain_ports::contract::{
-    Announcing, Channels, Damage, Letters, Logs, Marks, Patience, Revoking, Setup, Stores, Views,
-    Waiting, World,
+    Announcing, Beating, Channels, Damage, Letters, Logs, Marks, Patience, Revoking, Setup, Stores,
+    Views, Waiting, World,
 };
 use ordain_ports::{
     Announcements, CommandLog, Commits, CrashMarks, DeadLetters, Delivered, EventLog, Feed,
-    Outcomes, Position, Published, Replies, ReplySender, Snapshots, ViewStore,
+    Heartbeats, Outcomes, Position, Published, Replies, ReplySender, Snapshots, ViewStore,
 };
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
@@ -196,5 +196,12 @@ impl Marks for Embedded {
 impl Announcing for Embedded {
     async fn announcements(&self) -> Arc<dyn Announcements> {
         self.home.announcements()
+    }
+}
+
+#[async_trait]
+impl Beating for Embedded {
+    async fn heartbeats(&self) -> Arc<dyn Heartbeats> {
+        self.home.heartbeats()
     }
 }

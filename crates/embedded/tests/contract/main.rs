@@ -15,6 +15,7 @@ ordain_ports::contract!(crash_marks, Embedded);
 ordain_ports::contract!(dead_letters, Embedded);
 ordain_ports::contract!(event_log, Embedded);
 ordain_ports::contract!(feed, Embedded);
+ordain_ports::contract!(heartbeats, Embedded);
 ordain_ports::contract!(outcomes, Embedded);
 ordain_ports::contract!(replies, Embedded);
 ordain_ports::contract!(snapshots, Embedded);

@@ -11,6 +11,7 @@ mod asked;
 mod careful;
 mod contained;
 mod deadlines;
+mod heartbeats;
 mod limits;
 mod moves;
 mod outcomes;

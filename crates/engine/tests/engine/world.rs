@@ -212,6 +212,7 @@ impl World {
             dead_letters: self.home.dead_letters(),
             crash_marks: self.home.crash_marks(),
             announcements: self.home.announcements(),
+            heartbeats: self.home.heartbeats(),
             clock: Arc::new(self.clock.clone()),
         }
     }

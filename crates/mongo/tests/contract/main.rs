@@ -16,6 +16,7 @@ ordain_ports::contract!(announcements, Stored);
 ordain_ports::contract!(commits, Stored);
 ordain_ports::contract!(crash_marks, Stored);
 ordain_ports::contract!(dead_letters, Stored);
+ordain_ports::contract!(heartbeats, Stored);
 ordain_ports::contract!(outcomes, Stored);
 ordain_ports::contract!(snapshots, Stored);
 ordain_ports::contract!(views, Stored);

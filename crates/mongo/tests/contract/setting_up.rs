@@ -52,6 +52,19 @@ async fn commits_that_contradict_the_index_call_a_person() {
     assert_eq!(error.action(), Action::CallPerson, "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_heartbeat_that_stands_still_is_removed_after_minutes() {
+    let database = Database::new();
+    database.ready().await;
+    let listed = database.raw().await.run_command(doc! { "listIndexes": "heartbeats" }).await;
+    let listed = listed.expect("lists");
+    let indexes = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
+    let indexes = indexes.expect("indexes").iter().filter_map(mongodb::bson::Bson::as_document);
+    let limits: Vec<i32> =
+        indexes.filter_map(|index| index.get_i32("expireAfterSeconds").ok()).collect();
+    assert!(matches!(limits[..], [60..=600]), "{limits:?}");
+}
+
 const PASSWORD: &str = "hunter2/ü @:";
 
 /// The settings of a user with a password from a file that holds this.

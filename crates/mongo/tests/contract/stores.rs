@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ordain_mongo::Mongo;
-use ordain_ports::contract::{Announcing, Letters, Marks, Patience, Setup, Stores, Views, World};
+use ordain_ports::contract::{
+    Announcing, Beating, Letters, Marks, Patience, Setup, Stores, Views, World,
+};
 use ordain_ports::{
-    Announcements, Commits, CrashMarks, DeadLetters, Outcomes, Snapshots, ViewStore,
+    Announcements, Commits, CrashMarks, DeadLetters, Heartbeats, Outcomes, Snapshots, ViewStore,
 };
 
 use crate::database::Database;
@@ -81,5 +83,12 @@ impl Marks for Stored {
 impl Announcing for Stored {
     async fn announcements(&self) -> Arc<dyn Announcements> {
         self.mongo.announcements()
+    }
+}
+
+#[async_trait]
+impl Beating for Stored {
+    async fn heartbeats(&self) -> Arc<dyn Heartbeats> {
+        self.mongo.heartbeats()
     }
 }

@@ -79,5 +79,6 @@ fn stores(kafka: &Kafka, mongo: &Mongo) -> anyhow::Result<Stores> {
         dead_letters: Arc::new(letters),
         crash_marks: mongo.crash_marks(),
         announcements: mongo.announcements(),
+        heartbeats: mongo.heartbeats(),
     })
 }

@@ -2,8 +2,8 @@
 
 /// Makes the suite of a port the tests of an adapter: `contract!(commits, MyWorld);` emits a module
 /// `commits` with one test for each promise. The ports are `announcements`, `command_log`,
-/// `commits`, `crash_marks`, `dead_letters`, `event_log`, `feed`, `outcomes`, `replies`,
-/// `snapshots` and `views`. The crate that uses it needs `tokio` with `macros` and
+/// `commits`, `crash_marks`, `dead_letters`, `event_log`, `feed`, `heartbeats`, `outcomes`,
+/// `replies`, `snapshots` and `views`. The crate that uses it needs `tokio` with `macros` and
 /// `rt-multi-thread`.
 #[macro_export]
 macro_rules! contract {
@@ -81,6 +81,13 @@ macro_rules! contract {
             members_come_and_go_while_records_flow
         ]);
     };
+    (heartbeats, $world:ty) => {
+        $crate::contract!(@ heartbeats, $world, [
+            the_last_heartbeat_of_each_member_is_given
+            an_earlier_heartbeat_never_replaces_a_later_one
+            the_latest_of_many_heartbeats_at_once_stays who_has_left_is_not_given
+        ]);
+    };
     (outcomes, $world:ty) => {
         $crate::contract!(@ outcomes, $world, [
             what_was_reported_is_found_at_once ids_count_per_aggregate
@@ -156,7 +163,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// A port's name, its trait, where its contract stands, and its suite.
-    const PORTS: [(&str, &str, &str, &[&str]); 12] = [
+    const PORTS: [(&str, &str, &str, &[&str]); 13] = [
         (
             "announcements",
             "Announcements",
@@ -197,6 +204,12 @@ mod tests {
                 include_str!("feed/moving.rs"),
                 include_str!("feed/flowing.rs"),
             ],
+        ),
+        (
+            "heartbeats",
+            "Heartbeats",
+            include_str!("../heartbeats.rs"),
+            &[include_str!("heartbeats.rs")],
         ),
         ("outcomes", "Outcomes", include_str!("../outcomes.rs"), &[include_str!("outcomes.rs")]),
         ("replies", "ReplySender", include_str!("../replies.rs"), &[include_str!("replies.rs")]),

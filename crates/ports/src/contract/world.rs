@@ -10,8 +10,8 @@ use ordain_model::{AggregateKey, Command, RequestId};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    Announcements, CommandLog, Commits, CrashMarks, DeadLetters, EventLog, Feed, Outcomes,
-    Position, Published, Replies, ReplySender, Snapshots, ViewStore,
+    Announcements, CommandLog, Commits, CrashMarks, DeadLetters, EventLog, Feed, Heartbeats,
+    Outcomes, Position, Published, Replies, ReplySender, Snapshots, ViewStore,
 };
 
 /// A home for an adapter, used by one test and by nothing else.
@@ -107,6 +107,13 @@ pub trait Marks: World {
 pub trait Announcing: World {
     /// The announcements; each call may give another client of them.
     async fn announcements(&self) -> Arc<dyn Announcements>;
+}
+
+/// The home of heartbeats.
+#[async_trait]
+pub trait Beating: World {
+    /// The heartbeats; each call may give another client of them.
+    async fn heartbeats(&self) -> Arc<dyn Heartbeats>;
 }
 
 /// How a home is set up.

@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 
 use crate::document;
 use crate::routes::public;
-use crate::scripted::{HERE, success};
+use crate::scripted::{HERE, success, worker};
 use crate::staged::{Read, Stage, ask};
+use crate::{Settings, SubmitLimits};
 
 const DEPOSIT: &str = "/v1/account/a/deposit";
 
@@ -217,4 +218,33 @@ async fn bad_input_of_every_kind_gets_its_status_and_nothing_is_produced() {
     let violated = stage.ask(post(DEPOSIT, &[], "{\"amount\":0}")).await.json();
     assert_eq!(violated["violations"][0]["pointer"], "/amount");
     assert_eq!(stage.log.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_would_wait_in_vain_or_has_too_much_on_the_way_is_told_when_to_come_back() {
+    let submit = SubmitLimits { in_flight_commands_per_tenant_max: 1, ..SubmitLimits::default() };
+    let stage = Stage::set_with(Settings { submit, ..Settings::default() }).await;
+    let request = |id| post(DEPOSIT, &[("idempotency-key", id)], "{\"amount\":1}");
+    let first = send(&stage, request("a"));
+    stage.log.appended(1).await;
+    let too_many = send(&stage, request("b")).await.unwrap();
+    assert_eq!(too_many.problem(), (429, "TOO_MANY".to_owned()));
+    assert_eq!((too_many.json()["requestId"].as_str(), stage.log.count()), (Some("b"), 1));
+    assert!(too_many.header("retry-after").is_some());
+    first.abort();
+    stage.log.deliver(1, Delivered::Not(NotAccepted::Full));
+
+    stage.log.ends.send_replace(vec![2_000; 2]);
+    stage.beats.set(Some(vec![worker("w", 2)]));
+    tokio::time::sleep(Duration::from_millis(1_001)).await;
+    let overloaded = send(&stage, request("c")).await.unwrap();
+    assert_eq!(overloaded.problem(), (503, "NOT_ACCEPTED".to_owned()));
+    let retry_after: u64 = overloaded.header("retry-after").unwrap().parse().unwrap();
+    assert!((15..=25).contains(&retry_after), "2,000 at 100/s: {retry_after}");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let missing = send(&stage, request("d")).await.unwrap();
+    assert_eq!(missing.problem(), (503, "NOT_ACCEPTED".to_owned()));
+    let why = |read: &Read| read.json()["detail"].as_str().unwrap().to_owned();
+    assert!(why(&overloaded).contains("wait for too long"), "{overloaded:?}");
+    assert!(why(&missing).contains("no worker"), "{missing:?}");
 }

@@ -4,6 +4,7 @@ use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
 
+use crate::scripted::worker;
 use crate::staged::{Read, Stage};
 
 async fn operate(stage: &Stage, path: &str) -> Read {
@@ -77,6 +78,36 @@ async fn operators_see_metrics_configuration_and_status() {
     ]);
     assert_eq!(status["partitions"], partitions);
     assert_eq!(operate(&stage, "/v1/types").await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_names_owners_and_members() {
+    let stage = Stage::set().await;
+    stage.log.ends.send_replace(vec![10, 0]);
+    stage.log.progress.send_replace(vec![Some(7), None]);
+    let unknown = operate(&stage, "/v1/admin/status").await.json();
+    assert!(unknown["ownersUnknown"].is_string(), "{unknown}");
+    let mut beat = worker("w", 1);
+    beat.lanes[0].oldest_wait_ms = 5_000;
+    beat.lanes[0].stopped = Some("a person".to_owned());
+    beat.last_error = Some("no answer".to_owned());
+    stage.beats.set(Some(vec![beat]));
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let status = operate(&stage, "/v1/admin/status").await.json();
+    let partitions = json!([
+        {"partition": 0, "end": 10, "progress": 7, "behind": 3, "owner": "w",
+         "oldestWaitMs": 6_100, "perSecond": 0.0, "perSecondMax": 100.0, "waitMs": 0,
+         "refusing": true, "stopped": "a person"},
+        {"partition": 1, "end": 0, "progress": null, "behind": 0, "owner": null,
+         "oldestWaitMs": 0, "perSecond": null, "perSecondMax": null, "waitMs": null,
+         "refusing": false, "stopped": null},
+    ]);
+    assert_eq!(status["partitions"], partitions);
+    let members = json!([
+        {"member": "w", "role": "worker", "version": "1.2.3", "uptimeSeconds": 77,
+         "beatAgeMs": 1_100, "alive": true, "partitions": [0], "lastError": "no answer"},
+    ]);
+    assert_eq!(status["members"], members);
 }
 
 #[tokio::test(start_paused = true)]
