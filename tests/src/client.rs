@@ -1,6 +1,6 @@
 //! A client over HTTP that writes down what it was told.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -71,6 +71,29 @@ impl Client {
         body: &str,
     ) -> Result<Told, reqwest::Error> {
         self.send_with(path, &[("idempotency-key", request)], body).await
+    }
+
+    /// Sends a command, and again when a 503 says to, for at most a minute.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn send_obeying(
+        &self,
+        path: &str,
+        request: &str,
+        body: &str,
+    ) -> Result<Told, reqwest::Error> {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let told = self.send(path, request, body).await?;
+            let asked = told.header("retry-after").parse().map(Duration::from_secs);
+            match asked {
+                Ok(pause) if told.status == 503 && Instant::now() + pause < until => {
+                    tokio::time::sleep(pause).await;
+                }
+                _ => return Ok(told),
+            }
+        }
     }
 
     /// Sends a command with these headers.
