@@ -1,33 +1,37 @@
-//! `cargo xtask bench`: a first mark of speed. Deposits of 1 to 10,000 accounts on a release build
-//! in a new directory, the client on the same machine, every request under an id of its own; then
-//! it reads every account and compares the money with what was answered.
+//! `cargo xtask bench`: a first mark of speed. Deposits of 1 to 10,000 accounts on a release build,
+//! in a new directory or as a new fleet, the client on the same machine, every request under an id
+//! of its own; then it reads every account and compares the money with what was answered.
 
 mod connection;
 mod load;
-
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
-
-use anyhow::Context as _;
+mod server;
 
 use self::load::{Load, Measured};
-use crate::run;
+use self::server::Server;
+use crate::{run, services};
 
 const ACCOUNTS: usize = 10_000;
 
 /// Builds, runs, measures, checks, prints.
-pub(crate) fn run(seconds: u64) -> anyhow::Result<()> {
+pub(crate) fn run(seconds: u64, fleet: bool) -> anyhow::Result<()> {
     if cfg!(debug_assertions) {
         // A slow client would take from the server the processor that both share.
         let seconds = seconds.to_string();
         let bench = ["run", "--release", "--package", "xtask", "--", "bench", "--seconds"];
-        return run::cargo(&[&bench[..], &[seconds.as_str()]].concat());
+        let fleet = if fleet { &["--fleet"][..] } else { &[] };
+        return run::cargo(&[&bench[..], &[seconds.as_str()], fleet].concat());
     }
     run::cargo(&["build", "--release", "--package", "ordain", "--bin", "ordain"])?;
+    if fleet {
+        return services::during(|| run_on(Server::start_fleet()?, seconds));
+    }
     let directory = tempfile::tempdir_in(run::root().join("target"))?;
-    let mut server = Server::start(directory.path())?;
+    run_on(Server::start(directory.path())?, seconds)
+}
+
+fn run_on(mut server: Server, seconds: u64) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let measured = runtime.block_on(measure(&server.address, seconds));
+    let measured = runtime.block_on(measure(server.address(), seconds));
     server.stop()?;
     for (connections, measured) in measured? {
         println!(
@@ -59,46 +63,4 @@ async fn measure(address: &str, seconds: u64) -> anyhow::Result<Vec<(usize, Meas
         "the accounts hold {funds}, but {deposited} deposits were answered with SUCCESS"
     );
     Ok(measured)
-}
-
-/// A release build of `ordain dev`.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(directory: &std::path::Path) -> anyhow::Result<Self> {
-        let mut child = Command::new(run::root().join("target/release/ordain"))
-            .args(["dev", "--json", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
-            .arg("--data")
-            .arg(directory.join("data"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("the server cannot be started")?;
-        let mut line = String::new();
-        let stdout = child.stdout.take().context("the server says nothing")?;
-        BufReader::new(stdout).read_line(&mut line)?;
-        let ready: serde_json::Value =
-            serde_json::from_str(&line).context("the server did not say where it is")?;
-        let address = ready.get("address").and_then(serde_json::Value::as_str);
-        let address = address.and_then(|url| url.strip_prefix("http://"));
-        let address = address.context("the server did not say its address")?.to_owned();
-        Ok(Self { child, address })
-    }
-
-    fn stop(&mut self) -> anyhow::Result<()> {
-        let process = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &process]).status()?;
-        let status = self.child.wait()?;
-        anyhow::ensure!(status.success(), "the server ended with {status}");
-        Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has ended by itself, unless something failed on the way.
-        drop(self.child.kill());
-    }
 }

@@ -55,6 +55,9 @@ enum Task {
         /// How long each measurement takes.
         #[arg(long, default_value_t = 10)]
         seconds: u64,
+        /// A fleet on real servers instead of one process on one directory.
+        #[arg(long)]
+        fleet: bool,
     },
 }
 
@@ -67,6 +70,6 @@ fn main() -> anyhow::Result<()> {
         Task::PowerCut { images, seed } => test::power_cut(images, seed),
         Task::Services { task } => services::run(task),
         Task::Breakages { only } => breakages::run(only.as_deref()),
-        Task::Bench { seconds } => bench::run(seconds),
+        Task::Bench { seconds, fleet } => bench::run(seconds, fleet),
     }
 }

@@ -54,8 +54,22 @@ pub(crate) fn run(task: Task) -> anyhow::Result<()> {
 const SERVERS: [&dyn Server; 3] = [&kafka::Kafka, &mongodb::MongoDb, &redis::Redis];
 
 /// Whether any server runs that `up` started.
-pub(crate) fn is_any_up() -> anyhow::Result<bool> {
+fn is_any_up() -> anyhow::Result<bool> {
     Ok(records::read()?.iter().any(|record| record.process.is_alive()))
+}
+
+/// Does something with the servers up, and stops them if none was up before.
+pub(crate) fn during(task: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let are_others = is_any_up()?;
+    let done = up().and_then(|()| task());
+    let stopped = if are_others { Ok(()) } else { down() };
+    // What the task says matters more than what stopping says.
+    done.and(stopped)
+}
+
+/// The addresses of the servers, which are up, by name.
+pub(crate) fn addresses() -> anyhow::Result<serde_json::Value> {
+    Ok(records::addresses(&records::read()?, SERVERS))
 }
 
 /// Starts what does not answer.

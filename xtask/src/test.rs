@@ -7,16 +7,7 @@ use crate::{image, run, services, tools};
 /// Sets up what the tests need and runs all of them.
 pub(crate) fn run() -> anyhow::Result<()> {
     tools::ensure()?;
-    with_services(check_all)
-}
-
-/// Does it with the real servers up, and stops them if none was up before.
-fn with_services(check: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let are_others = services::is_any_up()?;
-    let checked = services::up().and_then(|()| check());
-    let stopped = if are_others { Ok(()) } else { services::down() };
-    // What the tests say matters more than what stopping says.
-    checked.and(stopped)
+    services::during(check_all)
 }
 
 fn check_all() -> anyhow::Result<()> {
