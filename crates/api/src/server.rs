@@ -56,6 +56,8 @@ struct Connections {
     http: http1::Builder,
     router: Router,
     tls: Option<Tls>,
+    /// Ends those that are not secured yet: nothing was asked on them.
+    stop: CancellationToken,
     /// Ends the connections that are left once the limit for draining is over.
     cut: CancellationToken,
 }
@@ -98,6 +100,7 @@ impl Server {
             http: http(settings),
             router,
             tls: self.tls.clone(),
+            stop: stop.clone(),
             cut: CancellationToken::new(),
         });
         let mut reloading = JoinSet::new();
@@ -161,7 +164,7 @@ impl Connections {
         let handshake = timeout(tls.handshake_limit(), tls.acceptor().accept(stream));
         let secured = tokio::select! {
             secured = handshake => secured,
-            () = self.cut.cancelled() => return,
+            () = self.stop.cancelled() => return,
         };
         match secured {
             Ok(Ok(stream)) => self.exchange(stream, watcher).await,

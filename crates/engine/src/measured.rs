@@ -10,9 +10,10 @@ use ordain_model::{Command, Timestamp};
 use ordain_ports::{Error, Input, Lane, LaneBeat, Record};
 use tokio::time::Instant;
 
-/// A batch of so many records counts half of what is known of the capacity. Of a batch of few, most
-/// of the time is not spent on its records, so it says little of what a full lane could do.
-const CAPACITY_RECORDS: f64 = 100.0;
+/// A batch of so many records counts half of what is known of the capacity, and a smaller one is
+/// taken to need as long as so many would: most of its time is not spent on its records. That errs
+/// towards more than a lane can do; a backlog, which comes in large batches, corrects it.
+const CAPACITY_RECORDS: usize = 100;
 
 /// Over so many heartbeats it is counted how many records are handled in a second.
 const HANDLED_BEATS: usize = 5;
@@ -101,8 +102,8 @@ impl State {
     fn has_decided(&mut self) {
         let Some((since, records)) = self.works.take() else { return };
         self.handled += records as u64;
-        let now = per_second(records as u64, since.elapsed());
-        let weight = records as f64 / (records as f64 + CAPACITY_RECORDS);
+        let now = capacity(records, since.elapsed());
+        let weight = records as f64 / (records + CAPACITY_RECORDS) as f64;
         let mixed = |before: f64| (now - before).mul_add(weight, before);
         self.capacity_per_second = Some(self.capacity_per_second.map_or(now, mixed));
     }
@@ -117,7 +118,7 @@ impl State {
     /// What it could handle, and less while a batch takes longer than that lets expect.
     fn capacity_per_second(&self) -> Option<f64> {
         let known = self.capacity_per_second?;
-        let now = self.works.map(|(since, records)| per_second(records as u64, since.elapsed()));
+        let now = self.works.map(|(since, records)| capacity(records, since.elapsed()));
         Some(now.map_or(known, |now| known.min(now)))
     }
 
@@ -133,6 +134,10 @@ impl State {
         }
         handled
     }
+}
+
+fn capacity(records: usize, time: Duration) -> f64 {
+    per_second(records.max(CAPACITY_RECORDS) as u64, time)
 }
 
 fn per_second(records: u64, time: Duration) -> f64 {
@@ -197,18 +202,26 @@ mod tests {
     async fn the_capacity_is_of_the_time_at_work_and_mostly_of_large_batches() {
         let mut state = State::default();
         assert_eq!(state.capacity_per_second(), None);
-        handle(&mut state, 0..1, 10).await;
+        handle(&mut state, 0..100, 1_000).await;
         assert_eq!(state.capacity_per_second(), Some(100.0));
         // Idle time does not count.
         advance(Duration::from_secs(100)).await;
         state.has_decided();
         assert_eq!(state.capacity_per_second(), Some(100.0));
-        handle(&mut state, 1..10_001, 1_000).await;
+        handle(&mut state, 100..10_100, 1_000).await;
         let large = state.capacity_per_second().unwrap();
         assert!(large > 9_500.0, "{large}");
-        handle(&mut state, 10_001..10_002, 10).await;
+        handle(&mut state, 10_100..10_101, 1_000).await;
         let mixed = state.capacity_per_second().unwrap();
         assert!(mixed < large && mixed > 9_000.0, "{mixed}");
+    }
+
+    /// The first command after a start, with all that is done once, does not make a lane slow.
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_of_few_does_not_tell_that_many_would_take_longer() {
+        let mut state = State::default();
+        handle(&mut state, 0..1, 50).await;
+        assert_eq!(state.capacity_per_second(), Some(2_000.0));
     }
 
     #[tokio::test(start_paused = true)]
@@ -219,7 +232,7 @@ mod tests {
         advance(Duration::from_millis(1)).await;
         assert_eq!(state.capacity_per_second(), Some(10_000.0), "nothing late yet");
         advance(Duration::from_millis(9_999)).await;
-        assert_eq!(state.capacity_per_second(), Some(1.0));
+        assert_eq!(state.capacity_per_second(), Some(10.0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,14 @@
 //! The store of crash marks.
+//!
+//! A call whose answer is lost is made again, and must not count twice: four lost answers would
+//! otherwise reject a record that never ended a process. So every call has a name, which it keeps
+//! until it is answered, and what was counted under a name is not counted again.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawDocumentBuf};
 use bson::{doc, rawdoc};
 use ordain_ports::{CrashMarks, Error, Position};
@@ -12,27 +20,61 @@ use crate::record::bounded;
 use crate::server::{Server, Writes};
 use crate::setup::CRASH_MARKS;
 
+/// The names of calls that are not answered yet, by what they mark.
+#[derive(Default)]
+pub(crate) struct Unanswered(Mutex<HashMap<Marked, ObjectId>>);
+
+/// What a call marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Marked {
+    /// The beginning of a lane at a progress.
+    Beginning { partition: u32, progress: u64 },
+    /// A record.
+    Record(Position),
+}
+
+impl Unanswered {
+    /// The name of a call, the same until it is answered.
+    fn name(&self, of: Marked) -> ObjectId {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *names.entry(of).or_default()
+    }
+
+    fn answered(&self, of: Marked) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&of);
+    }
+}
+
 #[async_trait]
 impl CrashMarks for Mongo {
     async fn begin(&self, partition: u32, progress: u64) -> Result<u32, Error> {
         let server = &self.server;
+        let beginning = Marked::Beginning { partition, progress };
         let at = bounded(progress);
-        // Both are worked out from what stood there before.
+        let name = server.unanswered.name(beginning);
+        // All are worked out from what stood there before.
         let same = rawdoc! { "$eq": ["$progress", at] };
-        let times = rawdoc! { "$cond": [same, { "$add": ["$times", 1] }, 1] };
-        let mut stages = RawArrayBuf::new();
-        stages.push(rawdoc! { "$set": { "progress": at, "times": times } });
-        let change = rawdoc! { "update": stages };
+        let again = rawdoc! { "$eq": ["$by", name] };
+        let one_more = rawdoc! { "$cond": [again, "$times", { "$add": ["$times", 1] }] };
+        let times = rawdoc! { "$cond": [same, one_more, 1] };
+        let set = rawdoc! { "$set": { "progress": at, "times": times, "by": name } };
         let lane = rawdoc! { "partition": i64::from(partition) };
-        let begun = count(server, "begin_lane", lane, change).await?.saturating_sub(1);
+        let begun = count(server, "begin_lane", lane, &[set]).await?.saturating_sub(1);
         let is_marked = is_marked(server, partition, at).await?;
         forget_below(server, partition, at).await?;
+        server.unanswered.answered(beginning);
         Ok(begun.max(u32::from(is_marked)))
     }
 
     async fn mark(&self, position: Position) -> Result<u32, Error> {
-        let change = rawdoc! { "update": { "$inc": { "times": 1_i64 } } };
-        Ok(count(&self.server, "mark_record", id_of(position), change).await?)
+        let record = Marked::Record(position);
+        let name = self.server.unanswered.name(record);
+        let before = rawdoc! { "$ifNull": ["$by", []] };
+        let by = rawdoc! { "$set": { "by": { "$setUnion": [before, [name]] } } };
+        let times = rawdoc! { "$set": { "times": { "$size": "$by" } } };
+        let times = count(&self.server, "mark_record", id_of(position), &[by, times]).await?;
+        self.server.unanswered.answered(record);
+        Ok(times)
     }
 
     async fn unmark(&self, position: Position) -> Result<(), Error> {
@@ -46,24 +88,25 @@ fn id_of(position: Position) -> RawDocumentBuf {
     rawdoc! { "partition": i64::from(partition), "offset": bounded(offset) }
 }
 
-/// Changes a document, made if there is none, and gives the `times` that it then has.
+/// Changes a document in stages, made if there is none, and gives the `times` that it then has.
 async fn count(
     server: &Server,
     operation: &'static str,
     id: RawDocumentBuf,
-    change: RawDocumentBuf,
+    stages: &[RawDocumentBuf],
 ) -> Result<u32, Fault> {
-    let mut command = rawdoc! {
+    let mut update = RawArrayBuf::new();
+    for stage in stages {
+        update.push(stage.clone());
+    }
+    let command = rawdoc! {
         "findAndModify": CRASH_MARKS,
         "query": { "_id": id },
+        "update": update,
         "upsert": true,
         "new": true,
         "writeConcern": server.durably(),
     };
-    for field in &change {
-        let (name, value) = field.map_err(|error| Fault::unknown(error.to_string()))?;
-        command.append(name, value);
-    }
     let answer = server.command(operation, command).await?;
     if let Ok(error) = answer.get_document("writeConcernError") {
         return Err(Fault::unknown(error.get_str("errmsg").unwrap_or("no majority")));

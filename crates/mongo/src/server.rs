@@ -13,6 +13,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
 use crate::Settings;
+use crate::crash_marks::Unanswered;
 use crate::fault::Fault;
 use crate::fence::Fence;
 use crate::reply::Reply;
@@ -27,6 +28,7 @@ pub(crate) struct Server {
     /// Known once the unique index was seen without which commits must not be inserted.
     pub(crate) guarded: OnceCell<()>,
     pub(crate) fence: Fence,
+    pub(crate) unanswered: Unanswered,
     /// As many as there are connections, so that what the driver is given is sent at once. Who
     /// waits for one can still give up and be certain that nothing was sent.
     connections: Arc<Semaphore>,
@@ -54,6 +56,7 @@ impl Server {
             settings,
             guarded: OnceCell::new(),
             fence: Fence::default(),
+            unanswered: Unanswered::default(),
             connections: Arc::new(Semaphore::new(connections)),
         }
     }

@@ -4,6 +4,7 @@
 
 mod database;
 mod inserting;
+mod marking;
 mod proxy;
 mod reading;
 mod setting_up;

@@ -1,4 +1,4 @@
-//! A way to the server that can be cut, or held up, at the next insert.
+//! A way to the server that can be cut, or held up, at the next insert or counted mark.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What happens to the next insert.
+/// What happens to the next insert or mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Next {
@@ -60,7 +60,7 @@ async fn connection(client: TcpStream, server: TcpStream, next: Arc<AtomicU8>) {
     }
 }
 
-/// Passes requests on; looks for an insert in them.
+/// Passes requests on; looks for an insert or a mark in them.
 async fn requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -70,7 +70,8 @@ async fn requests(
     let mut bytes = vec![0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         let some = &bytes[..count];
-        if some.windows(7).any(|window| window == b"insert\0") {
+        let writes = |name: &[u8]| some.windows(name.len()).any(|window| window == name);
+        if writes(b"insert\0") || writes(b"findAndModify\0") {
             let fate = next.swap(Next::Pass as u8, Ordering::SeqCst);
             if fate == Next::CutBefore as u8 {
                 return;

@@ -56,9 +56,14 @@ struct Secured {
 
 impl Secured {
     async fn start() -> Self {
+        Self::start_with(200).await
+    }
+
+    async fn start_with(handshake_ms_max: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let certificate = issue(directory.path());
-        let tls = Tls::load(&settings(directory.path())).unwrap();
+        let settings = TlsSettings { handshake_ms_max, ..settings(directory.path()) };
+        let tls = Tls::load(&settings).unwrap();
         let server = Server::bind(([127, 0, 0, 1], 0).into()).await.unwrap().secured(tls);
         let (address, stop) = (server.address(), CancellationToken::new());
         let stopped = stop.clone();
@@ -145,6 +150,18 @@ async fn a_client_that_speaks_no_tls_or_nothing_is_closed() {
         drop(timeout(LIMIT, stream.read_to_end(&mut answer)).await.expect("the server closes"));
         assert!(!String::from_utf8_lossy(&answer).contains("hello"));
     }
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_client_that_says_nothing() {
+    let secured = Secured::start_with(60_000).await;
+    let silent = TcpStream::connect(secured.address).await.unwrap();
+    // Whoever is answered came later, so the silent one has been accepted.
+    secured.ask(&secured.certificate).await.unwrap();
+    secured.stop.cancel();
+    let drained = timeout(LIMIT, secured.served).await.expect("it stops").unwrap();
+    assert_eq!(drained, Drained { cut: 0 });
+    drop(silent);
 }
 
 #[test]
