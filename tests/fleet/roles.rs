@@ -15,6 +15,8 @@ const CLIENTS: usize = 16;
 /// take until they answer.
 const SESSION: Duration = Duration::from_secs(6);
 const TAKEOVER: Duration = Duration::from_secs(2);
+/// How soon a client that was refused tries again, so that it sees when it no longer is.
+const RETRY: Duration = Duration::from_millis(100);
 /// A fleet of two cores that others use too.
 const SPARE: Duration = Duration::from_secs(4);
 
@@ -26,12 +28,14 @@ struct Load {
 }
 
 impl Load {
-    fn start(address: &str) -> Self {
+    /// With `refused`, clients that are refused try again at once, until they are not.
+    fn start(address: &str, refused: bool) -> Self {
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
             let client = Client::new(address);
-            clients.spawn(deposit(client, number, Arc::clone(&stop), Arc::clone(&answered)));
+            let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
+            clients.spawn(deposit((client, number), refused, stop, answered));
         }
         Self { stop, answered, clients }
     }
@@ -61,8 +65,8 @@ impl Load {
 }
 
 async fn deposit(
-    client: Client,
-    number: usize,
+    (client, number): (Client, usize),
+    refused: bool,
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicU64>,
 ) -> u64 {
@@ -75,6 +79,10 @@ async fn deposit(
         let id = format!("d{sent}");
         let headers = [("idempotency-key", id.as_str()), ("prefer", "wait=25")];
         let told = client.send_with(&path, &headers, r#"{"amount":1}"#).await.unwrap();
+        if refused && told.status == 503 {
+            tokio::time::sleep(RETRY).await;
+            continue;
+        }
         assert_eq!(told.status, 200, "{path} {id}: {}", told.body);
         answered.fetch_add(1, Ordering::Relaxed);
         sent += 1;
@@ -93,7 +101,7 @@ async fn workers_and_views_that_are_asked_to_end_are_not_noticed() {
     let (first, second) = tokio::join!(start(&home, "worker"), start(&home, "worker"));
     let (view, api) = tokio::join!(start(&home, "view"), start(&home, "api"));
     works(&[&first, &second], partitions).await;
-    let load = Load::start(&api.address);
+    let load = Load::start(&api.address, false);
     load.goes_on(100).await;
     assert_eq!(first.terminate().await.code(), Some(0), "it leaves in order");
     works(&[&second], partitions).await;
@@ -126,7 +134,7 @@ async fn a_worker_that_is_killed_is_followed_by_another() {
     let (first, second) = tokio::join!(start(&home, "worker"), start(&home, "worker"));
     let api = start(&home, "api").await;
     works(&[&first, &second], partitions).await;
-    let load = Load::start(&api.address);
+    let load = Load::start(&api.address, true);
     load.goes_on(100).await;
     let killed = Instant::now();
     first.kill().await;

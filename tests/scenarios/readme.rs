@@ -7,9 +7,13 @@ use ordain_tests::{Server, ServerOptions, broken_binary};
 
 use crate::Home;
 
-/// Lines that set up or that other runs show.
-const ELSEWHERE: [&str; 3] =
-    ["cargo run --release -- dev", "cargo xtask test", "alias ordain=target/release/ordain"];
+/// Lines that set up, that other runs show, or that need images from the network.
+const ELSEWHERE: [&str; 4] = [
+    "cargo run --release -- dev",
+    "cargo xtask test",
+    "alias ordain=target/release/ordain",
+    "docker compose up --build --detach",
+];
 
 fn lines() -> Vec<String> {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");

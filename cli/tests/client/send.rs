@@ -228,7 +228,7 @@ fn what_cannot_be_sent_never_leaves() {
         &["send", "account", "a", "deposit", "--request-id", ""],
         &["send", "account", "", "deposit"],
         &["send", "account", "a"],
-        &["send", "account", "a", "deposit", "--server", "https://localhost:1"],
+        &["send", "account", "a", "deposit", "--server", "ftp://localhost:1"],
     ] {
         let run = run(&server.url(), bad);
         assert_eq!(run.code, 2, "{bad:?}: {run:?}");
