@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use bson::raw::{RawArrayBuf, RawDocumentBuf};
+use bson::raw::RawDocumentBuf;
 use ordain_model::Commit;
 use ordain_ports::{Inserted, Stop};
 
@@ -12,18 +12,19 @@ use crate::fault::Fault;
 use crate::read::{Query, Shows};
 use crate::record;
 use crate::reply::Refusal;
-use crate::server::{DOCUMENT_BYTES_MAX, Server, Writes};
+use crate::server::{DOCUMENT_BYTES_MAX, Server};
 use crate::setup::COMMITS;
+
+type Documents = Vec<RawDocumentBuf>;
 
 /// What goes into one command.
 struct Part {
-    documents: RawArrayBuf,
-    count: usize,
+    documents: Documents,
     /// Why the commit behind it can never be stored.
     refused: Option<String>,
 }
 
-pub(crate) async fn insert(server: &Server, commits: &[Arc<Commit>]) -> Inserted {
+pub(crate) async fn insert(server: &Arc<Server>, commits: &[Arc<Commit>]) -> Inserted {
     if commits.is_empty() {
         return Inserted::all(0);
     }
@@ -39,10 +40,9 @@ pub(crate) async fn insert(server: &Server, commits: &[Arc<Commit>]) -> Inserted
             let late = Fault::not_sent(format!("the rest was not sent within {most:?}"));
             return Inserted::until(stored, Stop::Unavailable(late.into()));
         }
-        let part = part(server, rest);
-        let (count, refused) = (part.count, part.refused.clone());
-        if count > 0 {
-            let inserted = send(server, rest, part).await;
+        let Part { documents, refused } = part(server, rest);
+        if !documents.is_empty() {
+            let inserted = send(server, rest, documents).await;
             stored += inserted.stored;
             if let Some(stop) = inserted.stop {
                 return Inserted::until(stored, stop);
@@ -57,17 +57,16 @@ pub(crate) async fn insert(server: &Server, commits: &[Arc<Commit>]) -> Inserted
 
 /// As many commits as one command takes.
 fn part(server: &Server, commits: &[Arc<Commit>]) -> Part {
-    let mut part = Part { documents: RawArrayBuf::new(), count: 0, refused: None };
+    let mut part = Part { documents: Vec::new(), refused: None };
     let mut bytes = 0;
     for commit in commits.iter().take(server.settings.command_documents_max.max(1)) {
         match encode(commit) {
             Ok(document) => {
                 bytes += document.as_bytes().len();
-                if part.count > 0 && bytes > server.settings.command_bytes_max {
+                if !part.documents.is_empty() && bytes > server.settings.command_bytes_max {
                     break;
                 }
                 part.documents.push(document);
-                part.count += 1;
             }
             Err(why) => {
                 part.refused = Some(why);
@@ -87,9 +86,9 @@ fn encode(commit: &Commit) -> Result<RawDocumentBuf, String> {
     Ok(document)
 }
 
-async fn send(server: &Server, commits: &[Arc<Commit>], part: Part) -> Inserted {
-    let Part { documents, count, .. } = part;
-    let reply = match server.send("insert", (Writes::InsertInOrder, COMMITS), documents).await {
+async fn send(server: &Arc<Server>, commits: &[Arc<Commit>], documents: Documents) -> Inserted {
+    let count = documents.len();
+    let reply = match server.commits.send(server, documents).await {
         Ok(reply) => reply,
         Err(fault) if fault.is_certain() => {
             return Inserted::until(0, Stop::Unavailable(fault.into()));
@@ -103,11 +102,7 @@ async fn send(server: &Server, commits: &[Arc<Commit>], part: Part) -> Inserted 
             }
             _ => Inserted::until(0, Stop::Unknown(Fault::unknown("a refusal of none").into())),
         },
-        None if reply.done == count as u64 => Inserted::all(count),
-        None => {
-            let why = format!("{} of {count} commits were stored, and none refused", reply.done);
-            Inserted::until(0, Stop::Unknown(Fault::unknown(why).into()))
-        }
+        None => Inserted::all(count),
     }
 }
 

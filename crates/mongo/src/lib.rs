@@ -22,6 +22,7 @@
 mod announcements;
 mod commits;
 mod connect;
+mod convoy;
 mod crash_marks;
 mod dead_letters;
 mod fault;

@@ -26,6 +26,23 @@ pub(crate) struct Reply {
     pub(crate) made: BTreeSet<usize>,
 }
 
+/// What became of one write of many that do not depend on one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// It was done to what was there, if anything was.
+    Changed,
+    /// It made a new document.
+    Made,
+    /// Its condition did not hold.
+    Refused,
+}
+
+impl Done {
+    pub(crate) const fn is_done(self) -> bool {
+        !matches!(self, Self::Refused)
+    }
+}
+
 /// Why a write was not done.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -110,6 +127,20 @@ impl Reply {
         }
         reply.made = answer.upserted.into_iter().map(|upserted| upserted.index).collect();
         Ok(reply)
+    }
+
+    /// What became of each of so many writes that do not depend on one another.
+    ///
+    /// # Errors
+    /// One was refused for another reason than its condition.
+    pub(crate) fn each(&self, count: usize) -> Result<Vec<Done>, Fault> {
+        let one = |place| match self.refused.get(&place) {
+            Some(refusal) if refusal.is_condition() => Ok(Done::Refused),
+            Some(refusal) => Err(refusal.into()),
+            None if self.made.contains(&place) => Ok(Done::Made),
+            None => Ok(Done::Changed),
+        };
+        (0..count).map(one).collect()
     }
 }
 

@@ -13,10 +13,12 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
 use crate::Settings;
+use crate::convoy::Convoy;
 use crate::crash_marks::Unanswered;
 use crate::fault::Fault;
 use crate::fence::Fence;
-use crate::reply::Reply;
+use crate::reply::{Done, Reply};
+use crate::setup::{COMMITS, MARKS, ROWS};
 
 /// A document may be so large; the server's commands may be as large and 16 KiB more.
 pub(crate) const DOCUMENT_BYTES_MAX: usize = 16 << 20;
@@ -29,6 +31,9 @@ pub(crate) struct Server {
     pub(crate) guarded: OnceCell<()>,
     pub(crate) fence: Fence,
     pub(crate) unanswered: Unanswered,
+    pub(crate) commits: Arc<Convoy>,
+    pub(crate) rows: Arc<Convoy>,
+    pub(crate) marks: Arc<Convoy>,
     /// As many as there are connections, so that what the driver is given is sent at once. Who
     /// waits for one can still give up and be certain that nothing was sent.
     connections: Arc<Semaphore>,
@@ -57,6 +62,9 @@ impl Server {
             guarded: OnceCell::new(),
             fence: Fence::default(),
             unanswered: Unanswered::default(),
+            commits: Convoy::new("insert", (Writes::InsertInOrder, COMMITS)),
+            rows: Convoy::new("write_rows", (Writes::Update, ROWS)),
+            marks: Convoy::new("set_marks", (Writes::Update, MARKS)),
             connections: Arc::new(Semaphore::new(connections)),
         }
     }
@@ -147,23 +155,6 @@ impl Server {
     }
 }
 
-/// What became of one write of many that do not depend on one another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Done {
-    /// It was done to what was there, if anything was.
-    Changed,
-    /// It made a new document.
-    Made,
-    /// Its condition did not hold.
-    Refused,
-}
-
-impl Done {
-    pub(crate) const fn is_done(self) -> bool {
-        !matches!(self, Self::Refused)
-    }
-}
-
 impl Server {
     /// Sends writes that do not depend on one another, in as few commands as the server allows;
     /// says what became of each.
@@ -175,23 +166,32 @@ impl Server {
     ) -> Result<Vec<Done>, Fault> {
         let mut done = Vec::with_capacity(documents.len());
         while let Some(rest) = documents.get(done.len()..).filter(|rest| !rest.is_empty()) {
-            let (part, count) = self.part(rest)?;
-            let reply = self.send(operation, (writes, collection), part).await?;
-            for nth in 0..count {
-                done.push(match reply.refused.get(&nth) {
-                    Some(refusal) if refusal.is_condition() => Done::Refused,
-                    Some(refusal) => return Err(refusal.into()),
-                    None if reply.made.contains(&nth) => Done::Made,
-                    None => Done::Changed,
-                });
-            }
+            let part = self.part(rest)?;
+            let mut array = RawArrayBuf::new();
+            part.iter().for_each(|document| array.push(document.clone()));
+            let reply = self.send(operation, (writes, collection), array).await?;
+            done.extend(reply.each(part.len())?);
         }
         Ok(done)
     }
 
-    /// As many documents as one command takes.
-    fn part(&self, documents: &[RawDocumentBuf]) -> Result<(RawArrayBuf, usize), Fault> {
-        let (mut part, mut count, mut bytes) = (RawArrayBuf::new(), 0, 0);
+    /// The same, together with what others send at the same time.
+    pub(crate) async fn send_each_in(
+        self: &Arc<Self>,
+        convoy: &Arc<Convoy>,
+        documents: &[RawDocumentBuf],
+    ) -> Result<Vec<Done>, Fault> {
+        let mut done = Vec::with_capacity(documents.len());
+        while let Some(rest) = documents.get(done.len()..).filter(|rest| !rest.is_empty()) {
+            let part = self.part(rest)?;
+            done.extend(convoy.send(self, part.to_vec()).await?.each(part.len())?);
+        }
+        Ok(done)
+    }
+
+    /// As many documents as one command takes, at least one.
+    fn part<'a>(&self, documents: &'a [RawDocumentBuf]) -> Result<&'a [RawDocumentBuf], Fault> {
+        let (mut count, mut bytes) = (0, 0);
         for document in documents.iter().take(self.settings.command_documents_max.max(1)) {
             let length = document.as_bytes().len();
             if length > DOCUMENT_BYTES_MAX {
@@ -202,9 +202,8 @@ impl Server {
             if count > 0 && bytes > self.settings.command_bytes_max {
                 break;
             }
-            part.push(document.clone());
             count += 1;
         }
-        Ok((part, count))
+        Ok(documents.get(..count).unwrap_or_default())
     }
 }

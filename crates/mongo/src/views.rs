@@ -5,6 +5,7 @@
 //! nothing it would make a new document, and is forbidden to by changing that document's `_id`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bson::raw::{RawBson, RawDocumentBuf};
@@ -14,10 +15,12 @@ use ordain_ports::{Error, Mark, Row, RowList, RowRange, RowWrite, ViewStore};
 use serde::Deserialize;
 
 use crate::Mongo;
+use crate::convoy::Convoy;
 use crate::fault::Fault;
 use crate::read::{Query, Shows, with_ids};
 use crate::record::{self, Wrong, bounded};
-use crate::server::{Done, Server, Writes};
+use crate::reply::Done;
+use crate::server::Server;
 use crate::setup::{MARKS, ROWS};
 
 #[derive(Deserialize)]
@@ -79,7 +82,7 @@ impl ViewStore for Mongo {
                 },
             })
             .collect();
-        Ok(self.server.write_conditionally("write_rows", ROWS, &writes).await?)
+        Ok(self.server.write_conditionally(&self.server.rows, &writes).await?)
     }
 
     async fn marks(&self, view: &str, of: &[AggregateKey]) -> Result<Vec<Option<u64>>, Error> {
@@ -103,7 +106,7 @@ impl ViewStore for Mongo {
                 rest: rawdoc! { "s": bounded(sequence) },
             })
             .collect();
-        Ok(self.server.write_conditionally("set_marks", MARKS, &writes).await?)
+        Ok(self.server.write_conditionally(&self.server.marks, &writes).await?)
     }
 
     async fn list(&self, view: &str, range: &RowRange) -> Result<RowList, Error> {
@@ -217,15 +220,14 @@ impl Server {
     }
 
     async fn write_conditionally(
-        &self,
-        operation: &'static str,
-        collection: &str,
+        self: &Arc<Self>,
+        convoy: &Arc<Convoy>,
         writes: &[Conditional],
     ) -> Result<Vec<bool>, Fault> {
         let possible: Vec<&Conditional> =
             writes.iter().filter(|write| write.is_possible()).collect();
         let updates: Vec<_> = possible.iter().map(|write| write.update()).collect();
-        let done = self.send_each(operation, (Writes::Update, collection), &updates).await?;
+        let done = self.send_each_in(convoy, &updates).await?;
         let mut written = possible.iter().zip(&done).map(|(write, done)| write.is_written(done));
         let answer = |write: &Conditional| write.is_possible() && written.next().unwrap_or(false);
         Ok(writes.iter().map(answer).collect())

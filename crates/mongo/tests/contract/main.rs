@@ -10,6 +10,7 @@ mod reading;
 mod setting_up;
 mod stores;
 mod tls;
+mod travelling;
 
 use stores::Stored;
 
