@@ -28,9 +28,12 @@ pub(crate) struct Heart {
 
 impl Heart {
     pub(crate) fn new(ports: &Ports, announced: Vec<Announced>) -> Self {
+        let member = uuid::Uuid::new_v4().to_string();
+        // Where a member of that name runs is found by this line.
+        tracing::info!(member, "worker begins");
         Self {
             ports: ports.clone(),
-            member: uuid::Uuid::new_v4().to_string(),
+            member,
             started: ports.clock.now(),
             announced,
             lanes: Mutex::default(),

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 /// A batch of so many records counts half of what is known of the capacity, and a smaller one is
 /// taken to need as long as so many would: most of its time is not spent on its records. That errs
-/// towards more than a lane can do; a backlog, which comes in large batches, corrects it.
+/// towards more than a lane can do; a backlog, which comes in large batches, corrects it. Where
+/// batches may not be as large, as many count as there may be.
 const CAPACITY_RECORDS: usize = 100;
 
 /// Over so many heartbeats it is counted how many records are handled in a second.
@@ -34,13 +35,21 @@ struct State {
     progress: Option<u64>,
     handled: u64,
     capacity_per_second: Option<f64>,
-    /// Since when it works on so many records.
-    works: Option<(Instant, usize)>,
+    works: Option<Work>,
     /// The ends of the batches that are not finished, and the times of their first records.
     unfinished: VecDeque<(u64, Timestamp)>,
     stopped: Option<String>,
     /// How much was handled at the last heartbeats.
     beats: VecDeque<(Instant, u64)>,
+}
+
+/// What a lane works on.
+#[derive(Debug, Clone, Copy)]
+struct Work {
+    since: Instant,
+    records: usize,
+    /// As so many records it counts, if they are fewer.
+    least: usize,
 }
 
 impl Measured {
@@ -91,8 +100,9 @@ impl LastError {
 }
 
 impl State {
-    fn takes(&mut self, records: &[Record<Command>]) {
-        self.works = Some((Instant::now(), records.len()));
+    fn takes(&mut self, records: &[Record<Command>], records_max: usize) {
+        let least = CAPACITY_RECORDS.min(records_max);
+        self.works = Some(Work { since: Instant::now(), records: records.len(), least });
         if let (Some(first), Some(last)) = (records.first(), records.last()) {
             self.unfinished.push_back((last.position.offset + 1, first.time));
         }
@@ -100,10 +110,10 @@ impl State {
 
     /// It comes back for more, so that what it took is decided.
     fn has_decided(&mut self) {
-        let Some((since, records)) = self.works.take() else { return };
-        self.handled += records as u64;
-        let now = capacity(records, since.elapsed());
-        let weight = records as f64 / (records + CAPACITY_RECORDS) as f64;
+        let Some(work) = self.works.take() else { return };
+        self.handled += work.records as u64;
+        let now = work.capacity_per_second();
+        let weight = work.records as f64 / (work.records + work.least) as f64;
         let mixed = |before: f64| (now - before).mul_add(weight, before);
         self.capacity_per_second = Some(self.capacity_per_second.map_or(now, mixed));
     }
@@ -118,8 +128,7 @@ impl State {
     /// What it could handle, and less while a batch takes longer than that lets expect.
     fn capacity_per_second(&self) -> Option<f64> {
         let known = self.capacity_per_second?;
-        let now = self.works.map(|(since, records)| capacity(records, since.elapsed()));
-        Some(now.map_or(known, |now| known.min(now)))
+        Some(self.works.map_or(known, |work| known.min(work.capacity_per_second())))
     }
 
     fn handled_per_second(&mut self) -> f64 {
@@ -136,8 +145,11 @@ impl State {
     }
 }
 
-fn capacity(records: usize, time: Duration) -> f64 {
-    per_second(records.max(CAPACITY_RECORDS) as u64, time)
+impl Work {
+    /// What a lane can do that ends this now.
+    fn capacity_per_second(&self) -> f64 {
+        per_second(self.records.max(self.least) as u64, self.since.elapsed())
+    }
 }
 
 fn per_second(records: u64, time: Duration) -> f64 {
@@ -158,7 +170,7 @@ impl Lane<Command> for Measured {
         self.state().has_decided();
         let input = self.lane.next(records_max, bytes_max).await?;
         if let Input::Records(records) = &input {
-            self.state().takes(records);
+            self.state().takes(records, records_max);
         }
         Ok(input)
     }
@@ -193,7 +205,7 @@ mod tests {
     }
 
     async fn handle(state: &mut State, offsets: std::ops::Range<u64>, ms: u64) {
-        state.takes(&records(offsets, 0));
+        state.takes(&records(offsets, 0), usize::MAX);
         advance(Duration::from_millis(ms)).await;
         state.has_decided();
     }
@@ -224,11 +236,23 @@ mod tests {
         assert_eq!(state.capacity_per_second(), Some(2_000.0));
     }
 
+    /// A lane that may take five at a time is at its limit with five.
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_is_as_large_as_it_may_be_tells_all() {
+        let mut state = State::default();
+        for batch in 0..10 {
+            state.takes(&records(batch * 5..batch * 5 + 5, 0), 5);
+            advance(Duration::from_millis(100)).await;
+            state.has_decided();
+        }
+        assert_eq!(state.capacity_per_second(), Some(50.0));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_batch_that_does_not_end_lessens_the_capacity() {
         let mut state = State::default();
         handle(&mut state, 0..1_000, 100).await;
-        state.takes(&records(1_000..1_010, 0));
+        state.takes(&records(1_000..1_010, 0), usize::MAX);
         advance(Duration::from_millis(1)).await;
         assert_eq!(state.capacity_per_second(), Some(10_000.0), "nothing late yet");
         advance(Duration::from_millis(9_999)).await;
@@ -251,8 +275,8 @@ mod tests {
     #[test]
     fn the_oldest_record_is_the_first_that_is_not_saved() {
         let mut state = State::default();
-        state.takes(&records(0..10, 7));
-        state.takes(&records(10..20, 9));
+        state.takes(&records(0..10, 7), usize::MAX);
+        state.takes(&records(10..20, 9), usize::MAX);
         let oldest = |state: &State| state.unfinished.front().map(|(_, time)| *time);
         let second = |second: i64| Some(Timestamp::from_nanoseconds(second * 1_000_000_000));
         state.saved(5);
