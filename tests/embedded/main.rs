@@ -7,6 +7,7 @@
 )]
 
 mod directory;
+mod first_line;
 mod health;
 #[path = "../scenarios/all.rs"]
 mod scenarios;

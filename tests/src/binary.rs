@@ -17,6 +17,23 @@ pub fn target_directory() -> PathBuf {
     target.expect("a test stands in target/<profile>/deps")
 }
 
+/// Cargo, as a person calls it in the project's folder, with the target directory of this build.
+#[must_use]
+pub fn cargo() -> Command {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut command = Command::new(cargo);
+    // What cargo told this test of its own package: build scripts that look at it (ring's does)
+    // would run anew, and with them most of the build, each time another package asks.
+    let is_told =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_told)) {
+        command.env_remove(name);
+    }
+    command.env("CARGO_TARGET_DIR", target_directory());
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    command
+}
+
 /// The path of `ordain-broken`, the binary in which crash points and deliberate breakages can be
 /// turned on by the environment variable `FAILPOINTS`. Builds it the first time.
 ///
@@ -26,22 +43,9 @@ pub fn target_directory() -> PathBuf {
 pub fn broken_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut command = Command::new(cargo);
-        // What cargo told this test of its own package: build scripts that look at it (ring's does)
-        // would run anew, and with them most of the build, each time another package asks.
-        let is_told =
-            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_told))
-        {
-            command.env_remove(name);
-        }
-        let status = command
+        let status = cargo()
             .args(["build", "--quiet", "--package", "ordain", "--bin", "ordain-broken"])
-            .args(["--features", "broken", "--target-dir"])
-            .arg(target_directory())
-            .current_dir(root)
+            .args(["--features", "broken"])
             .status();
         assert!(status.is_ok_and(|status| status.success()), "ordain-broken cannot be built");
         target_directory().join("debug/ordain-broken")

@@ -10,7 +10,7 @@ mod raw;
 mod server;
 pub mod workload;
 
-pub use binary::{broken_binary, target_directory};
+pub use binary::{broken_binary, cargo, target_directory};
 pub use client::{Client, Told};
 pub use final_events::{FinalEvents, read_events_of_fleet, read_final_events};
 pub use home::{Directory, Fleet, works};
