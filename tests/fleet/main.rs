@@ -7,10 +7,14 @@
     reason = "a test that meets what must not be has failed"
 )]
 
+mod deposits;
 mod outages;
+mod overload;
 mod roles;
+mod scaling;
 #[path = "../scenarios/all.rs"]
 mod scenarios;
 mod starting;
+mod takeover;
 
 use ordain_tests::Fleet as Home;

@@ -1,94 +1,19 @@
 //! Roles come and go one by one while clients send: nobody is told a TIMEOUT because of it, and a
 //! worker that is killed is followed by another.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ordain_tests::{Client, Process, ServerOptions, until, works};
-use tokio::task::JoinSet;
+use ordain_tests::{Client, Process, ServerOptions, works};
 
 use crate::Home;
+use crate::deposits::{CLIENTS, Deposits};
 
-const CLIENTS: usize = 16;
 /// How long a member may be silent until its partitions go to others, and how much longer it may
 /// take until they answer.
 const SESSION: Duration = Duration::from_secs(6);
 const TAKEOVER: Duration = Duration::from_secs(2);
-/// How soon a client that was refused tries again, so that it sees when it no longer is.
-const RETRY: Duration = Duration::from_millis(100);
 /// A fleet of two cores that others use too.
 const SPARE: Duration = Duration::from_secs(4);
-
-/// Clients that deposit 1 again and again, each into an account of its own.
-struct Load {
-    stop: Arc<AtomicBool>,
-    answered: Arc<AtomicU64>,
-    clients: JoinSet<u64>,
-}
-
-impl Load {
-    /// With `refused`, clients that are refused try again at once, until they are not.
-    fn start(address: &str, refused: bool) -> Self {
-        let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let mut clients = JoinSet::new();
-        for number in 0..CLIENTS {
-            let client = Client::new(address);
-            let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
-            clients.spawn(deposit((client, number), refused, stop, answered));
-        }
-        Self { stop, answered, clients }
-    }
-
-    /// Waits until so many more were answered.
-    async fn goes_on(&self, more: u64) {
-        let before = self.answered.load(Ordering::Relaxed);
-        until("answers", || async {
-            (self.answered.load(Ordering::Relaxed) >= before + more).then_some(())
-        })
-        .await;
-    }
-
-    /// Ends, and checks that every account holds what was answered.
-    async fn end(mut self, client: &Client) {
-        self.stop.store(true, Ordering::Relaxed);
-        while let Some(ended) = self.clients.join_next().await {
-            ended.unwrap();
-        }
-        let mut funds = 0;
-        for number in 0..CLIENTS {
-            let state = client.get(&format!("/v1/account/c{number}")).await.unwrap();
-            funds += state.at("/state/funds").as_u64().unwrap();
-        }
-        assert_eq!(funds, self.answered.load(Ordering::Relaxed), "each deposit once");
-    }
-}
-
-async fn deposit(
-    (client, number): (Client, usize),
-    refused: bool,
-    stop: Arc<AtomicBool>,
-    answered: Arc<AtomicU64>,
-) -> u64 {
-    let opened = client.send(&format!("/v1/account/c{number}/open"), "o", "{}").await.unwrap();
-    assert_eq!(opened.status, 201, "{}", opened.body);
-    let path = format!("/v1/account/c{number}/deposit");
-    let mut sent = 0;
-    while !stop.load(Ordering::Relaxed) {
-        // Long enough for any takeover: what is answered later than that was not answered in time.
-        let id = format!("d{sent}");
-        let headers = [("idempotency-key", id.as_str()), ("prefer", "wait=25")];
-        let told = client.send_with(&path, &headers, r#"{"amount":1}"#).await.unwrap();
-        if refused && told.status == 503 {
-            tokio::time::sleep(RETRY).await;
-            continue;
-        }
-        assert_eq!(told.status, 200, "{path} {id}: {}", told.body);
-        answered.fetch_add(1, Ordering::Relaxed);
-        sent += 1;
-    }
-    sent
-}
 
 async fn start(home: &Home, role: &str) -> Process {
     home.start(role, &ServerOptions::default()).await.unwrap()
@@ -101,16 +26,16 @@ async fn workers_and_views_that_are_asked_to_end_are_not_noticed() {
     let (first, second) = tokio::join!(start(&home, "worker"), start(&home, "worker"));
     let (view, api) = tokio::join!(start(&home, "view"), start(&home, "api"));
     works(&[&first, &second], partitions).await;
-    let load = Load::start(&api.address, false);
-    load.goes_on(100).await;
+    let load = Deposits::begin(&[&api.address], false);
+    load.go_on(100).await;
     assert_eq!(first.terminate().await.code(), Some(0), "it leaves in order");
     works(&[&second], partitions).await;
-    load.goes_on(100).await;
+    load.go_on(100).await;
     let third = start(&home, "worker").await;
     works(&[&second, &third], partitions).await;
     assert_eq!(second.terminate().await.code(), Some(0), "it leaves in order");
     assert_eq!(view.terminate().await.code(), Some(0), "it leaves in order");
-    load.goes_on(100).await;
+    load.go_on(100).await;
     let client = Client::new(&api.address);
     load.end(&client).await;
     let view = start(&home, "view").await;
@@ -134,18 +59,35 @@ async fn a_worker_that_is_killed_is_followed_by_another() {
     let (first, second) = tokio::join!(start(&home, "worker"), start(&home, "worker"));
     let api = start(&home, "api").await;
     works(&[&first, &second], partitions).await;
-    let load = Load::start(&api.address, true);
-    load.goes_on(100).await;
+    let load = Deposits::begin(&[&api.address], true);
+    load.go_on(100).await;
     let killed = Instant::now();
     first.kill().await;
     works(&[&second], partitions).await;
     // Every client has been answered once more when all together were so often.
-    load.goes_on(CLIENTS as u64 * 2).await;
+    load.go_on(CLIENTS as u64 * 2).await;
     let taken = killed.elapsed();
     println!("partitions of a killed worker answered again after {taken:?}");
     assert!(taken < SESSION + TAKEOVER + SPARE, "{taken:?}");
     load.end(&Client::new(&api.address)).await;
     for process in [api, second] {
+        assert_eq!(process.terminate().await.code(), Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_is_asked_to_end_is_not_noticed_by_who_knows_another() {
+    let home = Home::new();
+    let partitions = home.ensure(None).await.unwrap();
+    let worker = start(&home, "worker").await;
+    let (first, second) = tokio::join!(start(&home, "api"), start(&home, "api"));
+    works(&[&worker], partitions).await;
+    let load = Deposits::begin(&[&first.address, &second.address], false);
+    load.go_on(100).await;
+    assert_eq!(first.terminate().await.code(), Some(0), "it leaves in order");
+    load.go_on(100).await;
+    load.end(&Client::new(&second.address)).await;
+    for process in [second, worker] {
         assert_eq!(process.terminate().await.code(), Some(0));
     }
 }

@@ -98,6 +98,12 @@ impl Fleet {
         fleet
     }
 
+    /// What the names of all that is its own begin with.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Its configuration file.
     #[must_use]
     pub fn file(&self) -> std::path::PathBuf {

@@ -48,6 +48,22 @@ impl Process {
         drop(std::process::Command::new("kill").args([signal, &id]).status());
     }
 
+    /// How many bytes of memory it holds.
+    ///
+    /// # Panics
+    /// When that cannot be read.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id));
+        let read = status.ok().and_then(|status| {
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+            line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+        });
+        #[expect(clippy::expect_used, reason = "a test that cannot measure has failed")]
+        let kilobytes = read.expect("the memory of a process that runs");
+        kilobytes * 1024
+    }
+
     /// Ends it as a crash does, and waits until it is gone.
     pub async fn kill(mut self) {
         self.signal("-KILL");

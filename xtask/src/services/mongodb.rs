@@ -57,7 +57,7 @@ impl Server for MongoDb {
         let mut command = Command::new(program);
         command.args(["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--nounixsocket"]);
         command.args(["--port", &ports[0].to_string()]).arg("--dbpath").arg(data);
-        command.args(["--wiredTigerCacheSizeGB", "0.5"]);
+        command.args(["--wiredTigerCacheSizeGB", "2"]);
         // What it would record about itself all the time serves nobody here.
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
         Ok(command)
