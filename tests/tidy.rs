@@ -55,6 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ordain-domain",
             "ordain-embedded",
             "ordain-kafka",
+            "ordain-mongo",
             "ordain-engine",
             "ordain-views",
             "ordain-testkit",

@@ -1,12 +1,16 @@
 //! Reads everything back and compares it with what was answered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::sync::Arc;
 
-use ordain_tests::{Client, Server, read_final_events};
+use ordain_tests::{Answered, Asked, Client, History, Server};
 use serde_json::Value;
+use tokio::task::JoinSet;
 
-use crate::load::{Answered, Asked, History};
+use crate::Home;
+
+/// How many aggregates are read at a time.
+const READERS: usize = 16;
 
 /// Every promise that can be read back from outside, after the last restart.
 pub(crate) async fn check(server: &Server, history: &History) {
@@ -14,28 +18,48 @@ pub(crate) async fn check(server: &Server, history: &History) {
     let answers = history.answers();
     assert!(answers.len() > 100, "there was load: {}", answers.len());
     repeat_a_tenth(&client, &answers).await;
-    for (aggregate, answers) in by_aggregate(&answers) {
-        one_line_of_revisions(aggregate, &answers);
-        let events = read_events(&client, aggregate).await;
-        events_are_those_answered(aggregate, &answers, &events);
-        let state = client.get(aggregate).await.unwrap();
-        if events.is_empty() {
-            assert_eq!(state.status, 404, "{aggregate}");
-            continue;
-        }
-        assert_eq!(state.at("/sequence"), events.len(), "{aggregate}");
-        view_equals_state(&client, aggregate, &answers, &state.json()).await;
-        if aggregate.starts_with("/v1/account") {
-            funds_are_the_sum(&state.json(), &events);
-        } else {
-            one_cleaner_at_most(aggregate, &events);
-        }
+    let aggregates: BTreeSet<String> =
+        answers.keys().map(|asked| asked.aggregate().to_owned()).collect();
+    let (answers, aggregates) = (Arc::new(answers), Arc::new(aggregates));
+    let mut readers = JoinSet::new();
+    for reader in 0..READERS {
+        let (client, answers) = (client.clone(), Arc::clone(&answers));
+        let aggregates = Arc::clone(&aggregates);
+        readers.spawn(async move {
+            let by_aggregate = by_aggregate(&answers);
+            for aggregate in aggregates.iter().skip(reader).step_by(READERS) {
+                check_aggregate(&client, aggregate, &by_aggregate[aggregate.as_str()]).await;
+            }
+        });
+    }
+    while let Some(reader) = readers.join_next().await {
+        reader.expect("everything is as it was answered");
     }
 }
 
-/// The log of events of a directory that nobody serves any more: it holds every event that was
-/// answered and no other, each aggregate's in order.
-pub(crate) async fn check_final_events(directory: &Path, history: &History) {
+async fn check_aggregate(client: &Client, aggregate: &str, answers: &[(&Asked, &Answered)]) {
+    one_line_of_revisions(aggregate, answers);
+    outcomes_are_those_answered(client, aggregate, answers).await;
+    let events = read_events(client, aggregate).await;
+    events_are_those_answered(aggregate, answers, &events);
+    let state = client.get(aggregate).await.unwrap();
+    if events.is_empty() {
+        assert_eq!(state.status, 404, "{aggregate}");
+        return;
+    }
+    assert_eq!(state.at("/sequence"), events.len(), "{aggregate}");
+    assert_eq!(state.at("/revision"), answers.len(), "{aggregate}: no commit but those answered");
+    view_equals_state(client, aggregate, answers, &state.json()).await;
+    if aggregate.starts_with("/v1/account") {
+        funds_are_the_sum(&state.json(), &events);
+    } else {
+        one_cleaner_at_most(aggregate, &events);
+    }
+}
+
+/// The log of events of a home that nobody serves any more: it holds every event that was answered
+/// and no other, each aggregate's in order.
+pub(crate) async fn check_final_events(home: &Home, history: &History) {
     let answers = history.answers();
     let by_aggregate = by_aggregate(&answers);
     let count = |answers: &[(&Asked, &Answered)]| -> usize {
@@ -48,7 +72,7 @@ pub(crate) async fn check_final_events(directory: &Path, history: &History) {
     let counts = by_aggregate.iter().map(|(name, answers)| ((*name).to_owned(), count(answers)));
     let least: BTreeMap<String, usize> = counts.filter(|(_, count)| *count > 0).collect();
     assert!(least.len() > 20, "there was load: {} aggregates", least.len());
-    let events = read_final_events(directory, &least).await;
+    let events = home.final_events(&least).await;
     assert!(events.keys().eq(least.keys()), "events of those aggregates and no others");
     for (aggregate, events) in &events {
         events_are_those_answered(aggregate, &by_aggregate[aggregate.as_str()], events);
@@ -80,6 +104,19 @@ fn one_line_of_revisions(aggregate: &str, answers: &[(&Asked, &Answered)]) {
         answers.iter().filter_map(|(_, answer)| answer.outcome["revision"].as_u64()).collect();
     let expected: BTreeSet<u64> = (1..=answers.len() as u64).collect();
     assert_eq!(revisions, expected, "{aggregate}: revisions without gap, each once");
+}
+
+/// Looked up, each is what was answered.
+async fn outcomes_are_those_answered(
+    client: &Client,
+    aggregate: &str,
+    answers: &[(&Asked, &Answered)],
+) {
+    for (asked, answer) in answers {
+        let path = format!("{aggregate}/requests/{}", asked.request);
+        let told = client.get(&path).await.unwrap();
+        assert_eq!((told.status, told.json()), (200, answer.outcome.clone()), "{path}");
+    }
 }
 
 async fn read_events(client: &Client, aggregate: &str) -> Vec<Value> {

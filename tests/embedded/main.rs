@@ -7,7 +7,6 @@
 )]
 
 mod directory;
-mod health;
 #[path = "../scenarios/all.rs"]
 mod scenarios;
 

@@ -3,10 +3,14 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a test that meets what must not be has failed"
 )]
 
+#[path = "../crashes/all.rs"]
+mod crashes;
+mod faults;
 mod outages;
 mod roles;
 #[path = "../scenarios/all.rs"]

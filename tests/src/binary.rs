@@ -1,4 +1,5 @@
-//! The binary with crash points and deliberate breakages, built once for all tests.
+//! The binaries that tests run, each built once: the one with crash points and deliberate breakages,
+//! and that of the developers' tasks.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,25 +26,38 @@ pub fn target_directory() -> PathBuf {
 #[must_use]
 pub fn broken_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut command = Command::new(cargo);
-        // What cargo told this test of its own package: build scripts that look at it (ring's does)
-        // would run anew, and with them most of the build, each time another package asks.
-        let is_told =
-            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_told))
-        {
-            command.env_remove(name);
-        }
-        let status = command
-            .args(["build", "--quiet", "--package", "ordain", "--bin", "ordain-broken"])
-            .args(["--features", "broken", "--target-dir"])
-            .arg(target_directory())
-            .current_dir(root)
-            .status();
-        assert!(status.is_ok_and(|status| status.success()), "ordain-broken cannot be built");
-        target_directory().join("debug/ordain-broken")
-    })
+    let what = ["--package", "ordain", "--bin", "ordain-broken", "--features", "broken"];
+    BINARY.get_or_init(|| built("ordain-broken", &what))
+}
+
+/// The path of `xtask`, as `cargo xtask` runs it. Builds it the first time.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn xtask_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| built("xtask", &["--package", "xtask"]))
+}
+
+fn built(binary: &str, what: &[&str]) -> PathBuf {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut command = Command::new(cargo);
+    // What cargo told this test of its own package: build scripts that look at it (ring's does)
+    // would run anew, and with them most of the build, each time another package asks.
+    let is_told =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_told)) {
+        command.env_remove(name);
+    }
+    let status = command
+        .args(["build", "--quiet"])
+        .args(what)
+        .arg("--target-dir")
+        .arg(target_directory())
+        .current_dir(root)
+        .status();
+    assert!(status.is_ok_and(|status| status.success()), "{binary} cannot be built");
+    target_directory().join("debug").join(binary)
 }
