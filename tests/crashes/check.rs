@@ -37,6 +37,14 @@ pub(crate) async fn check(server: &Server, history: &History) {
     }
 }
 
+/// An aggregate as it was answered and as it is read.
+struct Found<'a> {
+    aggregate: &'a str,
+    answers: &'a [(&'a Asked, &'a Answered)],
+    events: &'a [Value],
+    state: &'a Value,
+}
+
 async fn check_aggregate(client: &Client, aggregate: &str, answers: &[(&Asked, &Answered)]) {
     one_line_of_revisions(aggregate, answers);
     outcomes_are_those_answered(client, aggregate, answers).await;
@@ -49,9 +57,11 @@ async fn check_aggregate(client: &Client, aggregate: &str, answers: &[(&Asked, &
     }
     assert_eq!(state.at("/sequence"), events.len(), "{aggregate}");
     assert_eq!(state.at("/revision"), answers.len(), "{aggregate}: no commit but those answered");
-    view_equals_state(client, aggregate, answers, &state.json()).await;
+    let state = state.json();
+    let found = Found { aggregate, answers, events: &events, state: &state };
+    views_equal_the_fold(client, &found).await;
     if aggregate.starts_with("/v1/account") {
-        funds_are_the_sum(&state.json(), &events);
+        funds_are_the_sum(&state, &events);
     } else {
         one_cleaner_at_most(aggregate, &events);
     }
@@ -157,35 +167,45 @@ fn events_are_those_answered(aggregate: &str, answers: &[(&Asked, &Answered)], e
     }
 }
 
-/// The views, asked for the newest receipt, say what the state says.
-async fn view_equals_state(
-    client: &Client,
-    aggregate: &str,
-    answers: &[(&Asked, &Answered)],
-    state: &Value,
-) {
-    let newest = answers
+/// The views, asked for the newest receipt, say what the state says, or what follows from the
+/// events.
+async fn views_equal_the_fold(client: &Client, found: &Found<'_>) {
+    let (aggregate, state) = (found.aggregate, found.state);
+    let id = aggregate.rsplit('/').next().unwrap_or_default();
+    let (view, members): (&str, &[&str]) = if aggregate.starts_with("/v1/account") {
+        ("accounts", &["funds"])
+    } else {
+        ("job-requests", &["status", "acceptedCleaner"])
+    };
+    let row = read_row(client, found, &format!("{view}/{id}")).await;
+    assert_eq!(row["sequence"], state["sequence"], "{aggregate}: {row}");
+    for member in members {
+        let (viewed, stated) = (row["row"].get(*member), state["state"].get(*member));
+        assert_eq!(viewed, stated, "{aggregate}: {member} in {row}");
+    }
+    if view == "job-requests" {
+        // Every job of the load is offered to her.
+        let row = read_row(client, found, &format!("cleaner-jobs/ann/{id}")).await;
+        let is_hers = |event: &&Value| {
+            let is_answer = event["type"] == "accepted" || event["type"] == "declined";
+            is_answer && event["data"]["cleanerId"] == "ann"
+        };
+        let answer = found.events.iter().rfind(is_hers).map(|event| &event["type"]);
+        let offered = Value::from("offered");
+        assert_eq!(&row["row"]["status"], answer.unwrap_or(&offered), "{aggregate}: {row}");
+    }
+}
+
+async fn read_row(client: &Client, found: &Found<'_>, path: &str) -> Value {
+    let newest = found
+        .answers
         .iter()
         .max_by_key(|(_, answer)| answer.outcome["sequence"].as_u64())
         .and_then(|(_, answer)| answer.outcome["receipt"].as_str())
         .expect("a receipt");
-    let id = aggregate.rsplit('/').next().unwrap_or_default();
-    let (view, key) = if aggregate.starts_with("/v1/account") {
-        ("accounts", id.to_owned())
-    } else {
-        ("job-requests", id.to_owned())
-    };
-    let row =
-        client.get(&format!("/v1/views/{view}/{key}?receipt={newest}&wait=20")).await.unwrap();
-    assert_eq!(row.status, 200, "{aggregate}: {}", row.body);
-    assert_eq!(row.at("/sequence"), state["sequence"], "{aggregate}");
-    let row = row.at("/row");
-    let members: &[&str] =
-        if view == "accounts" { &["funds"] } else { &["status", "acceptedCleaner"] };
-    for member in members {
-        let (viewed, stated) = (row.get(*member), state["state"].get(*member));
-        assert_eq!(viewed, stated, "{aggregate}: {member} in {row}");
-    }
+    let row = client.get(&format!("/v1/views/{path}?receipt={newest}&wait=20")).await.unwrap();
+    assert_eq!(row.status, 200, "{path}: {}", row.body);
+    row.json()
 }
 
 fn funds_are_the_sum(state: &Value, events: &[Value]) {

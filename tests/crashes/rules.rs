@@ -12,9 +12,11 @@ const RESTARTS_MAX: usize = 5;
 /// How long until a command that was not answered is sent again.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// Sends to a server that may end at any time; `None` when it did, or cannot say.
+/// Sends to a server that may end at any time; `None` when it did, or cannot say soon.
 async fn send(server: &Server, path: &str, request: &str) -> Option<Told> {
-    server.client().send(path, request, "{}").await.ok().filter(|told| told.status < 503)
+    let headers = [("idempotency-key", request), ("prefer", "wait=1")];
+    let told = server.client().send_with(path, &headers, "{}").await;
+    told.ok().filter(|told| told.status < 503)
 }
 
 /// Starts the process again until it serves. The bad command may end it before it does.
@@ -33,7 +35,7 @@ async fn only_its_own_command_is_lost(bad: &str, code: &str) {
     let options =
         ServerOptions { environment: kills::environment(), ..ServerOptions::partitions(1) };
     let mut server = home.serve(&options).await;
-    let before = send(&server, "/v1/broken/p/work", "before").await.expect("an answer");
+    let before = server.client().send("/v1/broken/p/work", "before", "{}").await.unwrap();
     assert_eq!(before.status, 200, "{}", before.body);
     let path = format!("/v1/broken/p/{bad}");
     let (mut restarts, began) = (0, Instant::now());

@@ -1,6 +1,7 @@
 //! Everything fails once while clients send: processes of the fleet, Redis, the broker; and there
 //! come to be more partitions. Whatever was answered holds, and nothing takes effect twice.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use ordain_tests::{Asked, Client, Load, OwnServices, Role, Server, ServerOptions, works};
@@ -36,7 +37,7 @@ struct Timeline<'a> {
 
 impl<'a> Timeline<'a> {
     fn begin(load: &'a Load) -> Self {
-        println!("    at  over after  next answer  every client  longest silence  new row  what");
+        say("    at  over after  next answer  every client  longest silence  new row  what");
         Self { load, began: Instant::now(), faults: 0 }
     }
 
@@ -64,7 +65,7 @@ impl<'a> Timeline<'a> {
         let gaps = std::iter::once(&at).chain(&times).zip(&times);
         let silence = gaps.map(|(before, after)| after.saturating_duration_since(*before)).max();
         let (next, silence) = (next.unwrap_or_default(), silence.unwrap_or_default());
-        println!(
+        say(&format!(
             "{:5.1}s {:10.1}s {:11.2}s {:12.1}s {:15.2}s {:7.1}s  {what}",
             at.duration_since(self.began).as_secs_f64(),
             over.duration_since(at).as_secs_f64(),
@@ -72,8 +73,14 @@ impl<'a> Timeline<'a> {
             every.as_secs_f64(),
             silence.as_secs_f64(),
             row.as_secs_f64(),
-        );
+        ));
     }
+}
+
+/// To standard output itself, so that it is seen of a test that passes, too.
+fn say(line: &str) {
+    let mut output = std::io::stdout();
+    output.write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// A new aggregate comes to be and reaches its view.

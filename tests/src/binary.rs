@@ -1,5 +1,5 @@
-//! The binaries that tests run, each built once: the one with crash points and deliberate breakages,
-//! and that of the developers' tasks.
+//! The binaries that tests run, each built once: the one with crash points and deliberate
+//! breakages, and that of the developers' tasks.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

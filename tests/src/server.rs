@@ -196,8 +196,8 @@ impl Server {
         last.process.ended().await
     }
 
-    /// Ends the process that has had a role for longest as a crash does, and waits until it is gone.
-    /// Does nothing where one of that role has ended already.
+    /// Ends the process that has had a role for longest as a crash does, and waits until it is
+    /// gone. Does nothing where one of that role has ended already.
     ///
     /// # Panics
     /// When it does not end.
