@@ -1,12 +1,16 @@
 //! Reads everything back and compares it with what was answered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::sync::Arc;
 
-use ordain_tests::{Client, Server, read_final_events};
+use ordain_tests::{Answered, Asked, Client, History, Server};
 use serde_json::Value;
+use tokio::task::JoinSet;
 
-use crate::load::{Answered, Asked, History};
+use crate::Home;
+
+/// How many aggregates are read at a time.
+const READERS: usize = 16;
 
 /// Every promise that can be read back from outside, after the last restart.
 pub(crate) async fn check(server: &Server, history: &History) {
@@ -14,28 +18,58 @@ pub(crate) async fn check(server: &Server, history: &History) {
     let answers = history.answers();
     assert!(answers.len() > 100, "there was load: {}", answers.len());
     repeat_a_tenth(&client, &answers).await;
-    for (aggregate, answers) in by_aggregate(&answers) {
-        one_line_of_revisions(aggregate, &answers);
-        let events = read_events(&client, aggregate).await;
-        events_are_those_answered(aggregate, &answers, &events);
-        let state = client.get(aggregate).await.unwrap();
-        if events.is_empty() {
-            assert_eq!(state.status, 404, "{aggregate}");
-            continue;
-        }
-        assert_eq!(state.at("/sequence"), events.len(), "{aggregate}");
-        view_equals_state(&client, aggregate, &answers, &state.json()).await;
-        if aggregate.starts_with("/v1/account") {
-            funds_are_the_sum(&state.json(), &events);
-        } else {
-            one_cleaner_at_most(aggregate, &events);
-        }
+    let aggregates: BTreeSet<String> =
+        answers.keys().map(|asked| asked.aggregate().to_owned()).collect();
+    let (answers, aggregates) = (Arc::new(answers), Arc::new(aggregates));
+    let mut readers = JoinSet::new();
+    for reader in 0..READERS {
+        let (client, answers) = (client.clone(), Arc::clone(&answers));
+        let aggregates = Arc::clone(&aggregates);
+        readers.spawn(async move {
+            let by_aggregate = by_aggregate(&answers);
+            for aggregate in aggregates.iter().skip(reader).step_by(READERS) {
+                check_aggregate(&client, aggregate, &by_aggregate[aggregate.as_str()]).await;
+            }
+        });
+    }
+    while let Some(reader) = readers.join_next().await {
+        reader.expect("everything is as it was answered");
     }
 }
 
-/// The log of events of a directory that nobody serves any more: it holds every event that was
-/// answered and no other, each aggregate's in order.
-pub(crate) async fn check_final_events(directory: &Path, history: &History) {
+/// An aggregate as it was answered and as it is read.
+struct Found<'a> {
+    aggregate: &'a str,
+    answers: &'a [(&'a Asked, &'a Answered)],
+    events: &'a [Value],
+    state: &'a Value,
+}
+
+async fn check_aggregate(client: &Client, aggregate: &str, answers: &[(&Asked, &Answered)]) {
+    one_line_of_revisions(aggregate, answers);
+    outcomes_are_those_answered(client, aggregate, answers).await;
+    let events = read_events(client, aggregate).await;
+    events_are_those_answered(aggregate, answers, &events);
+    let state = client.get(aggregate).await.unwrap();
+    if events.is_empty() {
+        assert_eq!(state.status, 404, "{aggregate}");
+        return;
+    }
+    assert_eq!(state.at("/sequence"), events.len(), "{aggregate}");
+    assert_eq!(state.at("/revision"), answers.len(), "{aggregate}: no commit but those answered");
+    let state = state.json();
+    let found = Found { aggregate, answers, events: &events, state: &state };
+    views_equal_the_fold(client, &found).await;
+    if aggregate.starts_with("/v1/account") {
+        funds_are_the_sum(&state, &events);
+    } else {
+        one_cleaner_at_most(aggregate, &events);
+    }
+}
+
+/// The log of events of a home that nobody serves any more: it holds every event that was answered
+/// and no other, each aggregate's in order.
+pub(crate) async fn check_final_events(home: &Home, history: &History) {
     let answers = history.answers();
     let by_aggregate = by_aggregate(&answers);
     let count = |answers: &[(&Asked, &Answered)]| -> usize {
@@ -48,7 +82,7 @@ pub(crate) async fn check_final_events(directory: &Path, history: &History) {
     let counts = by_aggregate.iter().map(|(name, answers)| ((*name).to_owned(), count(answers)));
     let least: BTreeMap<String, usize> = counts.filter(|(_, count)| *count > 0).collect();
     assert!(least.len() > 20, "there was load: {} aggregates", least.len());
-    let events = read_final_events(directory, &least).await;
+    let events = home.final_events(&least).await;
     assert!(events.keys().eq(least.keys()), "events of those aggregates and no others");
     for (aggregate, events) in &events {
         events_are_those_answered(aggregate, &by_aggregate[aggregate.as_str()], events);
@@ -80,6 +114,19 @@ fn one_line_of_revisions(aggregate: &str, answers: &[(&Asked, &Answered)]) {
         answers.iter().filter_map(|(_, answer)| answer.outcome["revision"].as_u64()).collect();
     let expected: BTreeSet<u64> = (1..=answers.len() as u64).collect();
     assert_eq!(revisions, expected, "{aggregate}: revisions without gap, each once");
+}
+
+/// Looked up, each is what was answered.
+async fn outcomes_are_those_answered(
+    client: &Client,
+    aggregate: &str,
+    answers: &[(&Asked, &Answered)],
+) {
+    for (asked, answer) in answers {
+        let path = format!("{aggregate}/requests/{}", asked.request);
+        let told = client.get(&path).await.unwrap();
+        assert_eq!((told.status, told.json()), (200, answer.outcome.clone()), "{path}");
+    }
 }
 
 async fn read_events(client: &Client, aggregate: &str) -> Vec<Value> {
@@ -120,35 +167,45 @@ fn events_are_those_answered(aggregate: &str, answers: &[(&Asked, &Answered)], e
     }
 }
 
-/// The views, asked for the newest receipt, say what the state says.
-async fn view_equals_state(
-    client: &Client,
-    aggregate: &str,
-    answers: &[(&Asked, &Answered)],
-    state: &Value,
-) {
-    let newest = answers
+/// The views, asked for the newest receipt, say what the state says, or what follows from the
+/// events.
+async fn views_equal_the_fold(client: &Client, found: &Found<'_>) {
+    let (aggregate, state) = (found.aggregate, found.state);
+    let id = aggregate.rsplit('/').next().unwrap_or_default();
+    let (view, members): (&str, &[&str]) = if aggregate.starts_with("/v1/account") {
+        ("accounts", &["funds"])
+    } else {
+        ("job-requests", &["status", "acceptedCleaner"])
+    };
+    let row = read_row(client, found, &format!("{view}/{id}")).await;
+    assert_eq!(row["sequence"], state["sequence"], "{aggregate}: {row}");
+    for member in members {
+        let (viewed, stated) = (row["row"].get(*member), state["state"].get(*member));
+        assert_eq!(viewed, stated, "{aggregate}: {member} in {row}");
+    }
+    if view == "job-requests" {
+        // Every job of the load is offered to her.
+        let row = read_row(client, found, &format!("cleaner-jobs/ann/{id}")).await;
+        let is_hers = |event: &&Value| {
+            let is_answer = event["type"] == "accepted" || event["type"] == "declined";
+            is_answer && event["data"]["cleanerId"] == "ann"
+        };
+        let answer = found.events.iter().rfind(is_hers).map(|event| &event["type"]);
+        let offered = Value::from("offered");
+        assert_eq!(&row["row"]["status"], answer.unwrap_or(&offered), "{aggregate}: {row}");
+    }
+}
+
+async fn read_row(client: &Client, found: &Found<'_>, path: &str) -> Value {
+    let newest = found
+        .answers
         .iter()
         .max_by_key(|(_, answer)| answer.outcome["sequence"].as_u64())
         .and_then(|(_, answer)| answer.outcome["receipt"].as_str())
         .expect("a receipt");
-    let id = aggregate.rsplit('/').next().unwrap_or_default();
-    let (view, key) = if aggregate.starts_with("/v1/account") {
-        ("accounts", id.to_owned())
-    } else {
-        ("job-requests", id.to_owned())
-    };
-    let row =
-        client.get(&format!("/v1/views/{view}/{key}?receipt={newest}&wait=20")).await.unwrap();
-    assert_eq!(row.status, 200, "{aggregate}: {}", row.body);
-    assert_eq!(row.at("/sequence"), state["sequence"], "{aggregate}");
-    let row = row.at("/row");
-    let members: &[&str] =
-        if view == "accounts" { &["funds"] } else { &["status", "acceptedCleaner"] };
-    for member in members {
-        let (viewed, stated) = (row.get(*member), state["state"].get(*member));
-        assert_eq!(viewed, stated, "{aggregate}: {member} in {row}");
-    }
+    let row = client.get(&format!("/v1/views/{path}?receipt={newest}&wait=20")).await.unwrap();
+    assert_eq!(row.status, 200, "{path}: {}", row.body);
+    row.json()
 }
 
 fn funds_are_the_sum(state: &Value, events: &[Value]) {

@@ -1,69 +1,101 @@
-//! Killed at random, and once at each crash point, under load.
+//! Killed at random, and once at each crash point, under load: on a directory the one process, on a
+//! fleet a worker, an API or the view, while others go on.
 
-use ordain_tests::{Server, ServerOptions};
+use ordain_tests::{Load, Role, ServerOptions};
 
-use crate::check::{check, check_final_events};
-use crate::load::Load;
+use super::check::{check, check_final_events};
+use crate::Home;
 
-/// Random kills in one run.
-const KILLS: usize = 10;
-/// Crash points of the worker and of the views, with how often each is passed before it strikes.
-const POINTS: [(&str, usize); 10] = [
-    ("C3", 40),
-    ("C4", 40),
-    ("C5", 40),
-    ("C6", 40),
-    ("C7", 30),
-    ("C8", 30),
-    ("C9", 30),
-    ("C10", 30),
-    ("C11", 30),
-    ("C12", 30),
+/// What is killed at random, one after the other.
+const KILLS: [Role; 10] = [
+    Role::Worker,
+    Role::Api,
+    Role::Worker,
+    Role::View,
+    Role::Worker,
+    Role::Worker,
+    Role::Api,
+    Role::View,
+    Role::Worker,
+    Role::Worker,
 ];
+/// Crash points, with who meets them and how often each is passed before it strikes.
+const POINTS: [(&str, Role, usize); 13] = [
+    ("C0", Role::Api, 40),
+    ("C1", Role::Api, 40),
+    ("C2", Role::Api, 40),
+    ("C3", Role::Worker, 40),
+    ("C4", Role::Worker, 40),
+    ("C5", Role::Worker, 40),
+    ("C6", Role::Worker, 40),
+    ("C7", Role::Worker, 30),
+    ("C8", Role::Worker, 30),
+    ("C9", Role::Worker, 30),
+    ("C10", Role::Worker, 30),
+    ("C11", Role::View, 30),
+    ("C12", Role::View, 30),
+];
+
+/// Members of a fleet are missed so soon that a test need not wait long for their lanes.
+pub(crate) fn environment() -> Vec<(String, String)> {
+    vec![("ORDAIN_KAFKA__SESSION_MS".to_owned(), "3000".to_owned())]
+}
+
+/// On a fleet lanes move to another worker and back, and clients turn to another API.
+fn options() -> ServerOptions {
+    ServerOptions {
+        environment: environment(),
+        more_apis: 1,
+        more_workers: 1,
+        ..ServerOptions::default()
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_kills_at_random_lose_and_repeat_nothing() {
-    let directory = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let load = Load::start("kill");
-    for kill in 0..KILLS {
-        let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let mut server = home.serve(&options()).await;
+    for (kill, role) in KILLS.into_iter().enumerate() {
         load.serve(&server);
         load.progress(300 + 97 * kill).await;
-        server.kill().await;
+        server.kill_one(role).await;
+        home.complete(&mut server, &options()).await.unwrap();
     }
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
     load.serve(&server);
     load.progress(500).await;
     let history = load.stop().await;
     // Once more, so that nothing is answered from memory.
     server.terminate().await;
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let server = home.serve(&options()).await;
     check(&server, &history).await;
     server.terminate().await;
-    check_final_events(directory.path(), &history).await;
+    check_final_events(&home, &history).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_at_every_crash_point_loses_and_repeats_nothing() {
-    let directory = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let load = Load::start("point");
-    for (point, passed) in POINTS {
-        let options = ServerOptions {
-            failpoints: format!("{point}={passed}*off->panic"),
-            ..ServerOptions::default()
-        };
-        let mut server = Server::start(directory.path(), &options).await;
+    let mut server = home.serve(&options()).await;
+    load.serve(&server);
+    load.progress(100).await;
+    for (point, role, passed) in POINTS {
+        let failpoints = format!("{point}={passed}*off->panic");
+        let strike = ServerOptions { failpoints, ..options() };
+        server.kill_one(role).await;
+        home.complete(&mut server, &strike).await.unwrap();
         load.serve(&server);
-        let status = server.ended().await;
+        let status = server.ended_as(role).await;
         assert!(!status.success(), "{point} was met under load: {}", server.log());
     }
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    home.complete(&mut server, &options()).await.unwrap();
     load.serve(&server);
     load.progress(500).await;
     let history = load.stop().await;
     server.terminate().await;
-    let server = Server::start(directory.path(), &ServerOptions::default()).await;
+    let server = home.serve(&options()).await;
     check(&server, &history).await;
     server.terminate().await;
-    check_final_events(directory.path(), &history).await;
+    check_final_events(&home, &history).await;
 }

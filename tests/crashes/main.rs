@@ -4,11 +4,10 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     reason = "a test that meets what must not be has failed"
 )]
 
-mod check;
-mod kills;
-mod load;
-mod rules;
+#[path = "all.rs"]
+mod crashes;
+
+use ordain_tests::Directory as Home;

@@ -1,42 +1,44 @@
 //! Rules that panic, never return, or end the process: only their own command is lost.
 
-use std::path::Path;
+use std::time::{Duration, Instant};
 
-use ordain_tests::{Server, ServerOptions, Told};
+use ordain_tests::{Server, ServerOptions, Told, WAIT_MAX};
+
+use super::kills;
+use crate::Home;
 
 /// How often the supervisor, this test, starts the process again for one bad command.
 const RESTARTS_MAX: usize = 5;
+/// How long until a command that was not answered is sent again.
+const RETRY: Duration = Duration::from_millis(50);
 
-/// Sends to a server that may end at any time; `None` when it did.
+/// Sends to a server that may end at any time; `None` when it did, or cannot say soon.
 async fn send(server: &Server, path: &str, request: &str) -> Option<Told> {
-    server.client().send(path, request, "{}").await.ok().filter(|told| told.status < 503)
+    let headers = [("idempotency-key", request), ("prefer", "wait=1")];
+    let told = server.client().send_with(path, &headers, "{}").await;
+    told.ok().filter(|told| told.status < 503)
 }
 
 /// Starts the process again until it serves. The bad command may end it before it does.
-async fn supervise(data: &Path, options: &ServerOptions, restarts: &mut usize) -> Server {
+async fn supervise(home: &Home, server: &mut Server, options: &ServerOptions) -> usize {
+    let mut restarts = 0;
     loop {
-        *restarts += 1;
-        let started = Server::try_start(data, options).await;
-        let log = match started {
-            Ok(server) if *restarts <= RESTARTS_MAX => return server,
-            Ok(server) => server.log(),
-            Err(log) => log,
-        };
-        assert!(*restarts <= RESTARTS_MAX, "started again {restarts} times: {log}");
+        restarts += 1;
+        let Err(log) = home.complete(server, options).await else { return restarts };
+        assert!(restarts <= RESTARTS_MAX, "started again {restarts} times: {log}");
     }
 }
 
 async fn only_its_own_command_is_lost(bad: &str, code: &str) {
-    let directory = tempfile::tempdir().unwrap();
-    let options = ServerOptions {
-        // One lane, so that every command stands behind the bad one.
-        ..ServerOptions::partitions(1)
-    };
-    let mut server = Server::start(directory.path(), &options).await;
-    let before = send(&server, "/v1/broken/p/work", "before").await.expect("an answer");
+    let home = Home::new();
+    // One lane, so that every command stands behind the bad one.
+    let options =
+        ServerOptions { environment: kills::environment(), ..ServerOptions::partitions(1) };
+    let mut server = home.serve(&options).await;
+    let before = server.client().send("/v1/broken/p/work", "before", "{}").await.unwrap();
     assert_eq!(before.status, 200, "{}", before.body);
     let path = format!("/v1/broken/p/{bad}");
-    let mut restarts = 0;
+    let (mut restarts, began) = (0, Instant::now());
     let rejected = loop {
         // The neighbours stand in the log beside the bad command.
         let (told, beside, other) = tokio::join!(
@@ -48,19 +50,13 @@ async fn only_its_own_command_is_lost(bad: &str, code: &str) {
             assert_eq!((beside.status, other.status), (200, 201), "the neighbours go on");
             break told;
         }
-        let ended = ordain_tests::until("an answer or the end", || async {
-            let done = server.client().get("/v1/broken/p/requests/bad?wait=0").await;
-            match done {
-                Ok(told) if told.status == 200 => Some(false),
-                Ok(_) => None,
-                Err(_) => Some(true),
-            }
-        })
-        .await;
-        if ended {
-            server.ended().await;
-            server = supervise(directory.path(), &options, &mut restarts).await;
+        if server.has_any_ended() {
+            restarts += supervise(&home, &mut server, &options).await;
+            assert!(restarts <= RESTARTS_MAX, "started again {restarts} times: {}", server.log());
+        } else {
+            tokio::time::sleep(RETRY).await;
         }
+        assert!(began.elapsed() < WAIT_MAX * 2, "no answer: {}", server.log());
     };
     assert_eq!((rejected.status, rejected.at("/code")), (422, code.into()), "{}", rejected.body);
     assert_eq!(rejected.at("/result/outcome"), "REJECTED");

@@ -8,7 +8,6 @@
 
 mod directory;
 mod first_line;
-mod health;
 #[path = "../scenarios/all.rs"]
 mod scenarios;
 

@@ -3,11 +3,15 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a test that meets what must not be has failed"
 )]
 
+#[path = "../crashes/all.rs"]
+mod crashes;
 mod deposits;
+mod faults;
 mod outages;
 mod overload;
 mod roles;

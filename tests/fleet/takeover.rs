@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use ordain_model::{AggregateKey, Commit, Event, Fingerprint, Json, Outcome, Source, Timestamp};
 use ordain_ports::partition_of;
-use ordain_testkit::services;
 use ordain_tests::{Client, ServerOptions, until, works};
 use serde_json::Value;
 
@@ -52,12 +51,7 @@ fn commit(aggregate: &AggregateKey, revision: u64) -> Arc<Commit> {
 }
 
 async fn store(home: &Home, aggregate: &AggregateKey) {
-    let settings = ordain_mongo::Settings {
-        url: services().mongodb,
-        prefix: home.prefix().to_owned(),
-        ..ordain_mongo::Settings::default()
-    };
-    let commits = ordain_mongo::Mongo::connect(&settings).await.unwrap().commits();
+    let commits = home.stores().await.commits;
     for first in (1..=COMMITS).step_by(AT_ONCE as usize) {
         let batch: Vec<_> = (first..first + AT_ONCE).map(|n| commit(aggregate, n)).collect();
         let inserted = commits.insert(&batch).await;

@@ -7,6 +7,7 @@ mod batch;
 mod contest;
 mod dead_letters;
 mod drain;
+mod health;
 mod partitions;
 mod promises;
 mod readme;

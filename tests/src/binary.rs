@@ -1,4 +1,5 @@
-//! The binary with crash points and deliberate breakages, built once for all tests.
+//! The binaries that tests run, each built once: the one with crash points and deliberate
+//! breakages, and that of the developers' tasks.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,12 +43,22 @@ pub fn cargo() -> Command {
 #[must_use]
 pub fn broken_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let status = cargo()
-            .args(["build", "--quiet", "--package", "ordain", "--bin", "ordain-broken"])
-            .args(["--features", "broken"])
-            .status();
-        assert!(status.is_ok_and(|status| status.success()), "ordain-broken cannot be built");
-        target_directory().join("debug/ordain-broken")
-    })
+    let what = ["--package", "ordain", "--bin", "ordain-broken", "--features", "broken"];
+    BINARY.get_or_init(|| built("ordain-broken", &what))
+}
+
+/// The path of `xtask`, as `cargo xtask` runs it. Builds it the first time.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn xtask_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| built("xtask", &["--package", "xtask"]))
+}
+
+fn built(binary: &str, what: &[&str]) -> PathBuf {
+    let status = cargo().args(["build", "--quiet"]).args(what).status();
+    assert!(status.is_ok_and(|status| status.success()), "{binary} cannot be built");
+    target_directory().join("debug").join(binary)
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ordain_testkit::services;
+use ordain_testkit::{Services, services};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::server::started;
+use crate::server::{Member, start_on_directory, started};
 use crate::{
-    Client, FinalEvents, Process, Server, ServerOptions, broken_binary, read_events_of_fleet,
-    read_final_events, until,
+    Client, FinalEvents, Process, Role, Server, ServerOptions, Stores, broken_binary,
+    read_events_of_fleet, read_final_events, until,
 };
 
 /// A directory of its own.
@@ -43,6 +43,18 @@ impl Directory {
         Server::try_start(self.0.path(), options).await
     }
 
+    /// Starts the server again where it has ended.
+    ///
+    /// # Errors
+    /// All that it wrote to standard error, when it does not start.
+    pub async fn complete(
+        &self,
+        server: &mut Server,
+        options: &ServerOptions,
+    ) -> Result<(), String> {
+        server.complete(async |_| start_on_directory(self.0.path(), options).await).await
+    }
+
     /// All that a follower of its events reads, once nobody serves it: at least so many events of
     /// each aggregate.
     ///
@@ -50,6 +62,14 @@ impl Directory {
     /// When they are not there, or not in order.
     pub async fn final_events(&self, least: &BTreeMap<String, usize>) -> FinalEvents {
         read_final_events(self.0.path(), least).await
+    }
+
+    /// Its logs and stores, while nobody serves it.
+    ///
+    /// # Panics
+    /// When somebody does.
+    pub async fn stores(&self) -> Stores {
+        std::future::ready(Stores::of_directory(self.0.path())).await
     }
 
     /// Where it is.
@@ -65,11 +85,12 @@ impl Default for Directory {
     }
 }
 
-/// A fleet with a prefix of its own, on the services that all tests share.
+/// A fleet with a prefix of its own.
 #[derive(Debug)]
 pub struct Fleet {
     directory: TempDir,
     prefix: String,
+    services: Services,
 }
 
 /// How many partitions a new fleet's log of requests has.
@@ -78,15 +99,23 @@ const PARTITIONS: u32 = 4;
 const EVENT_PARTITIONS: &str = "4";
 
 impl Fleet {
-    /// A new one.
+    /// A new one, on the services that all tests share.
     ///
     /// # Panics
-    /// When the services are not up.
+    /// When they are not up.
     #[must_use]
     pub fn new() -> Self {
-        let fleet =
-            Self { directory: directory(), prefix: format!("test-{}", uuid::Uuid::new_v4()) };
-        let services = services();
+        Self::on(&services())
+    }
+
+    /// A new one, on these services.
+    ///
+    /// # Panics
+    /// When its configuration cannot be written.
+    #[must_use]
+    pub fn on(services: &Services) -> Self {
+        let prefix = format!("test-{}", uuid::Uuid::new_v4());
+        let fleet = Self { directory: directory(), prefix, services: services.clone() };
         let configuration = format!(
             "prefix = {:?}\nlisten = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:0\"\n\
              [log]\nfilter = \"warn,ordain=info\"\n[kafka]\nbootstrap_servers = {:?}\n\
@@ -98,19 +127,13 @@ impl Fleet {
         fleet
     }
 
-    /// What the names of all that is its own begin with.
-    #[must_use]
-    pub fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
     /// Its configuration file.
     #[must_use]
     pub fn file(&self) -> std::path::PathBuf {
         self.directory.path().join("fleet.toml")
     }
 
-    /// Starts one process of each role and waits until they work.
+    /// Starts a process of each role, more where these options say so, and waits until they work.
     ///
     /// # Panics
     /// When one does not start.
@@ -124,11 +147,43 @@ impl Fleet {
     /// All that it wrote to standard error.
     pub async fn try_serve(&self, options: &ServerOptions) -> Result<Server, String> {
         let partitions = self.ensure(options.partitions).await?;
-        let worker = self.start("worker", options).await?;
-        let view = self.start("view", options).await?;
-        let api = self.start("api", options).await?;
-        works(&[&worker], partitions).await;
-        Ok(Server::of(api, vec![worker, view]))
+        let workers = self.members(Role::Worker, 1 + options.more_workers, options).await?;
+        let views = self.members(Role::View, 1, options).await?;
+        let front = Member::new(Some(Role::Api), self.start("api", options).await?);
+        let mut behind = self.members(Role::Api, options.more_apis, options).await?;
+        behind.extend(workers.into_iter().chain(views));
+        let server = Server::of(front, behind);
+        works(&server.processes(Role::Worker), partitions).await;
+        Ok(server)
+    }
+
+    async fn members(
+        &self,
+        role: Role,
+        count: usize,
+        options: &ServerOptions,
+    ) -> Result<Vec<Member>, String> {
+        let mut members = Vec::new();
+        for _ in 0..count {
+            members.push(Member::new(Some(role), self.start(&role.to_string(), options).await?));
+        }
+        Ok(members)
+    }
+
+    /// Starts others in the places of those of its processes that have ended.
+    ///
+    /// # Errors
+    /// All that one wrote to standard error, when it does not start.
+    pub async fn complete(
+        &self,
+        server: &mut Server,
+        options: &ServerOptions,
+    ) -> Result<(), String> {
+        let start = async |role: Option<Role>| {
+            let role = role.map_or_else(|| "node".to_owned(), |role| role.to_string());
+            self.start(&role, options).await
+        };
+        server.complete(start).await
     }
 
     /// All that a follower of its events reads: at least so many events of each aggregate.
@@ -137,11 +192,21 @@ impl Fleet {
     /// When they are not there, or not in order.
     pub async fn final_events(&self, least: &BTreeMap<String, usize>) -> FinalEvents {
         let settings = ordain_kafka::Settings {
-            bootstrap_servers: services().kafka,
+            bootstrap_servers: self.services.kafka.clone(),
             prefix: self.prefix.clone(),
             ..ordain_kafka::Settings::default()
         };
         read_events_of_fleet(&settings, least).await
+    }
+
+    /// Its logs and stores.
+    ///
+    /// # Panics
+    /// When they cannot be set up.
+    pub async fn stores(&self) -> Stores {
+        let ensured = self.ensure(None).await;
+        assert!(ensured.is_ok(), "{ensured:?}");
+        Stores::of_fleet(&self.prefix, &self.services).await
     }
 
     /// Starts one process of a role.

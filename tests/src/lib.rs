@@ -5,18 +5,24 @@ mod binary;
 mod client;
 mod final_events;
 mod home;
+mod load;
+mod own_services;
 mod process;
 mod raw;
 mod server;
+mod stores;
 pub mod workload;
 
-pub use binary::{broken_binary, cargo, target_directory};
+pub use binary::{broken_binary, cargo, target_directory, xtask_binary};
 pub use client::{Client, Told};
 pub use final_events::{FinalEvents, read_events_of_fleet, read_final_events};
 pub use home::{Directory, Fleet, works};
+pub use load::{Answered, Asked, History, Load};
+pub use own_services::OwnServices;
 pub use process::Process;
 pub use raw::{RawAnswer, RawConnection};
-pub use server::{Server, ServerOptions};
+pub use server::{Role, Server, ServerOptions};
+pub use stores::Stores;
 
 use std::future::Future;
 use std::time::Duration;

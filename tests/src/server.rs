@@ -1,8 +1,10 @@
 //! Servers as scenarios meet them: one `ordain dev` on a directory, or the processes of a fleet.
 //! Started, killed, paused, ended, started again.
 
+use std::fmt;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::time::Instant;
 
 use tokio::process::Command;
 
@@ -19,6 +21,31 @@ pub struct ServerOptions {
     pub partitions: Option<u32>,
     /// A program and its arguments that runs the server, such as a tracer.
     pub wrapper: Vec<String>,
+    /// How many APIs a fleet has beside the first.
+    pub more_apis: usize,
+    /// How many workers a fleet has beside the first.
+    pub more_workers: usize,
+}
+
+/// What a process of a fleet does. The one process of a directory does it all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Takes commands from clients and answers them.
+    Api,
+    /// Decides them.
+    Worker,
+    /// Folds events into rows.
+    View,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Api => "api",
+            Self::Worker => "worker",
+            Self::View => "view",
+        })
+    }
 }
 
 impl ServerOptions {
@@ -40,12 +67,31 @@ impl ServerOptions {
     }
 }
 
-/// A running server: the process that clients speak to, and those behind it, if any.
+/// One of the processes of a server.
+#[derive(Debug)]
+pub(crate) struct Member {
+    /// What it does; all, without one.
+    role: Option<Role>,
+    began: Instant,
+    process: Process,
+}
+
+impl Member {
+    pub(crate) fn new(role: Option<Role>, process: Process) -> Self {
+        Self { role, began: Instant::now(), process }
+    }
+
+    fn is(&self, role: Role) -> bool {
+        self.role.is_none_or(|mine| mine == role)
+    }
+}
+
+/// A running server: the process that clients speak to first, and those beside and behind it.
 #[derive(Debug)]
 pub struct Server {
-    front: Process,
+    front: Member,
     /// In the order in which they leave once the front has left.
-    behind: Vec<Process>,
+    behind: Vec<Member>,
     /// Where clients are served, `http://127.0.0.1:port`.
     pub address: String,
     /// Where operators of the front are served, `http://127.0.0.1:port`.
@@ -66,20 +112,22 @@ impl Server {
     /// # Errors
     /// All that it wrote to standard error.
     pub async fn try_start(data: &Path, options: &ServerOptions) -> Result<Self, String> {
-        let mut command = options.command();
-        command.arg("dev").arg("--data").arg(data);
-        command.args(["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--json"]);
-        if let Some(partitions) = options.partitions {
-            command.args(["--partitions", &partitions.to_string()]);
-        }
-        Ok(Self::of(Process::start(command).await?, Vec::new()))
+        let process = start_on_directory(data, options).await?;
+        Ok(Self::of(Member::new(None, process), Vec::new()))
     }
 
     /// The server of these processes.
-    #[must_use]
-    pub fn of(front: Process, behind: Vec<Process>) -> Self {
-        let (address, metrics) = (front.address.clone(), front.metrics.clone());
+    pub(crate) fn of(front: Member, behind: Vec<Member>) -> Self {
+        let (address, metrics) = (front.process.address.clone(), front.process.metrics.clone());
         Self { front, behind, address, metrics }
+    }
+
+    fn members(&self) -> impl Iterator<Item = &Member> {
+        std::iter::once(&self.front).chain(&self.behind)
+    }
+
+    fn members_mut(&mut self) -> impl Iterator<Item = &mut Member> {
+        std::iter::once(&mut self.front).chain(&mut self.behind)
     }
 
     /// A client of this server.
@@ -88,22 +136,38 @@ impl Server {
         Client::new(&self.address)
     }
 
+    /// Clients of this server, one of each process that serves them.
+    #[must_use]
+    pub fn clients(&self) -> Vec<Client> {
+        let addresses = self.members().map(|member| &member.process.address);
+        addresses
+            .filter(|address| !address.is_empty())
+            .map(|address| Client::new(address))
+            .collect()
+    }
+
     /// Clients of the listeners for operators, one of each process.
     #[must_use]
     pub fn operators(&self) -> Vec<Client> {
-        let processes = std::iter::once(&self.front).chain(&self.behind);
-        processes.map(|process| Client::new(&process.metrics)).collect()
+        self.members().map(|member| Client::new(&member.process.metrics)).collect()
+    }
+
+    /// Those of its processes that have a role.
+    #[must_use]
+    pub fn processes(&self, role: Role) -> Vec<&Process> {
+        let members = self.members().filter(|member| member.is(role));
+        members.map(|member| &member.process).collect()
     }
 
     /// Sends a signal to the process that clients speak to.
     pub fn signal(&self, signal: &str) {
-        self.front.signal(signal);
+        self.front.process.signal(signal);
     }
 
     /// Ends all as a crash does, and waits until they are gone.
     pub async fn kill(self) {
-        for process in std::iter::once(self.front).chain(self.behind) {
-            process.kill().await;
+        for member in std::iter::once(self.front).chain(self.behind) {
+            member.process.kill().await;
         }
     }
 
@@ -113,17 +177,64 @@ impl Server {
     /// # Panics
     /// When one does not end.
     pub async fn ended(&mut self) -> ExitStatus {
-        let mut status = self.front.ended().await;
-        for process in self.behind.drain(..) {
-            let left = process.terminate().await;
+        let mut status = self.front.process.ended().await;
+        for member in self.behind.drain(..) {
+            let left = member.process.terminate().await;
             status = if status.success() { left } else { status };
         }
         status
     }
 
+    /// Waits until the process that was started last in a role has ended by itself.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn ended_as(&mut self, role: Role) -> ExitStatus {
+        let members = self.members_mut().filter(|member| member.is(role));
+        #[expect(clippy::expect_used, reason = "a server has every role")]
+        let last = members.max_by_key(|member| member.began).expect("a process with the role");
+        last.process.ended().await
+    }
+
+    /// Ends the process that has had a role for longest as a crash does, and waits until it is
+    /// gone. Does nothing where one of that role has ended already.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn kill_one(&mut self, role: Role) {
+        let members = self.members_mut().filter(|member| member.is(role));
+        let aged = members.map(|member| ((!member.process.has_ended(), member.began), member));
+        #[expect(clippy::expect_used, reason = "a server has every role")]
+        let (_, oldest) = aged.min_by_key(|(age, _)| *age).expect("a process with the role");
+        if !oldest.process.has_ended() {
+            oldest.process.signal("-KILL");
+            oldest.process.ended().await;
+        }
+    }
+
+    /// Whether any of its processes has ended.
+    pub fn has_any_ended(&mut self) -> bool {
+        self.members_mut().any(|member| member.process.has_ended())
+    }
+
+    /// Starts others in the places of all that have ended.
+    pub(crate) async fn complete(
+        &mut self,
+        start: impl AsyncFn(Option<Role>) -> Result<Process, String>,
+    ) -> Result<(), String> {
+        for member in self.members_mut() {
+            if member.process.has_ended() {
+                *member = Member::new(member.role, start(member.role).await?);
+            }
+        }
+        self.address.clone_from(&self.front.process.address);
+        self.metrics.clone_from(&self.front.process.metrics);
+        Ok(())
+    }
+
     /// Whether the process that clients speak to has ended.
     pub fn has_ended(&mut self) -> bool {
-        self.front.has_ended()
+        self.front.process.has_ended()
     }
 
     /// Asks all to drain, and waits until they are gone.
@@ -138,9 +249,22 @@ impl Server {
     /// All that they have written to standard error.
     #[must_use]
     pub fn log(&self) -> String {
-        let processes = std::iter::once(&self.front).chain(&self.behind);
-        processes.map(Process::log).collect::<Vec<_>>().join("\n")
+        self.members().map(|member| member.process.log()).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Starts `ordain dev` on a directory.
+pub(crate) async fn start_on_directory(
+    data: &Path,
+    options: &ServerOptions,
+) -> Result<Process, String> {
+    let mut command = options.command();
+    command.arg("dev").arg("--data").arg(data);
+    command.args(["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--json"]);
+    if let Some(partitions) = options.partitions {
+        command.args(["--partitions", &partitions.to_string()]);
+    }
+    Process::start(command).await
 }
 
 /// The server that was started.

@@ -2,7 +2,8 @@
 //! started on free ports of this machine, their data in a scratch directory.
 //!
 //! They outlive the command that starts them. What runs is written down under `target/services`:
-//! the addresses for whoever needs the services, and the processes for whoever stops them.
+//! the addresses for whoever needs the services, and the processes for whoever stops them. One set
+//! of them is shared by all; who wants to do harm to a server has a set of his own.
 
 mod cache;
 mod kafka;
@@ -12,42 +13,75 @@ mod process;
 mod records;
 mod redis;
 mod server;
+mod set;
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::records::{Record, Records};
 use self::server::Server;
+use self::set::Set;
 
 /// How long a server may take until it answers. Generous, because machines are busy.
 const ANSWER_MAX: Duration = Duration::from_secs(180);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// What to do with the services.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Task {
     /// Start what does not run, and wait until all of them answer.
-    Up,
-    /// Stop what `up` started, and remove its data.
-    Down,
+    Up(Which),
+    /// Stop what `up` started, and remove its data; without a set, all sets.
+    Down {
+        /// Only a set of one's own.
+        #[arg(long)]
+        set: Option<Set>,
+    },
+    /// End servers of one's own as a crash does. What they wrote stays for the next `up`.
+    Kill(Which),
     /// Say what runs and where; fails when not all of them answer.
     Status {
+        /// Of a set of one's own.
+        #[arg(long)]
+        set: Option<Set>,
         /// Say it in JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
+/// Which servers.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Which {
+    /// Those of a set of one's own, which nobody else uses: lower-case letters, digits and `-`.
+    #[arg(long)]
+    set: Option<Set>,
+    /// Only these.
+    #[arg(value_parser = ["kafka", "mongodb", "redis"])]
+    servers: Vec<String>,
+}
+
+impl Which {
+    fn servers(&self) -> Vec<&'static dyn Server> {
+        let is_meant = |server: &&&dyn Server| {
+            self.servers.is_empty() || self.servers.iter().any(|name| name == server.name())
+        };
+        SERVERS.iter().filter(is_meant).copied().collect()
+    }
+}
+
 /// Does it.
 pub(crate) fn run(task: Task) -> anyhow::Result<()> {
     match task {
-        Task::Up => up(),
-        Task::Down => down(),
-        Task::Status { json } => status(json),
+        Task::Up(which) => up(&which.set.clone().unwrap_or_default(), &which.servers()),
+        Task::Down { set: Some(set) } => down(&set),
+        Task::Down { set: None } => down_all(),
+        Task::Kill(which) => kill(&which),
+        Task::Status { set, json } => status(&set.unwrap_or_default(), json),
     }
 }
 
@@ -55,39 +89,39 @@ const SERVERS: [&dyn Server; 3] = [&kafka::Kafka, &mongodb::MongoDb, &redis::Red
 
 /// Whether any server runs that `up` started.
 fn is_any_up() -> anyhow::Result<bool> {
-    Ok(records::read()?.iter().any(|record| record.process.is_alive()))
+    Ok(records::read(&Set::default())?.iter().any(|record| record.process.is_alive()))
 }
 
 /// Does something with the servers up, and stops them if none was up before.
 pub(crate) fn during(task: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     let are_others = is_any_up()?;
-    let done = up().and_then(|()| task());
-    let stopped = if are_others { Ok(()) } else { down() };
+    let done = up(&Set::default(), &SERVERS).and_then(|()| task());
+    let stopped = if are_others { Ok(()) } else { down_all() };
     // What the task says matters more than what stopping says.
     done.and(stopped)
 }
 
-/// The addresses of the servers, which are up, by name.
+/// The addresses of the servers that all share, which are up, by name.
 pub(crate) fn addresses() -> anyhow::Result<serde_json::Value> {
-    Ok(records::addresses(&records::read()?, SERVERS))
+    Ok(records::addresses(&records::read(&Set::default())?, SERVERS))
 }
 
 /// Starts what does not answer.
-pub(crate) fn up() -> anyhow::Result<()> {
-    let records = Records::lock()?;
+fn up(set: &Set, servers: &[&dyn Server]) -> anyhow::Result<()> {
+    let records = Records::lock(set)?;
     let known = records.read()?;
     let mut running = Vec::new();
     let mut started = Vec::new();
-    for server in SERVERS {
+    for server in servers {
         let record = known.iter().find(|record| record.name == server.name());
         match record {
-            Some(record) if answers(server, record) => running.push(record.clone()),
+            Some(record) if answers(*server, record) => running.push(record.clone()),
             dead => {
-                let record = start(server, dead)?;
+                let record = start(set, *server, dead)?;
                 running.push(record.clone());
                 // At once, so that `down` finds it whatever happens next.
                 records.write(&merged(&known, &running))?;
-                started.push((server, record));
+                started.push((*server, record));
             }
         }
     }
@@ -114,10 +148,10 @@ fn answers(server: &dyn Server, record: &Record) -> bool {
 }
 
 /// Starts a server: one that has died, where it was and with what it had, if that can be.
-fn start(server: &dyn Server, dead: Option<&Record>) -> anyhow::Result<Record> {
+fn start(set: &Set, server: &dyn Server, dead: Option<&Record>) -> anyhow::Result<Record> {
     let name = server.name();
     let programs = server.prepare().with_context(|| format!("{name} cannot be set up"))?;
-    let directory = records::directory()?.join("run").join(name);
+    let directory = set.directory()?.join("run").join(name);
     let again = dead.filter(|record| directory.exists() && record.ports.iter().all(ports::is_free));
     let ports = match again {
         Some(record) => record.ports.clone(),
@@ -165,9 +199,15 @@ fn wait_until_it_answers(server: &dyn Server, record: &Record) -> anyhow::Result
     Ok(())
 }
 
+/// Stops all that was started, in every set.
+fn down_all() -> anyhow::Result<()> {
+    let of_others = set::all()?.iter().try_for_each(down);
+    down(&Set::default()).and(of_others)
+}
+
 /// Stops what was started, and removes the data.
-pub(crate) fn down() -> anyhow::Result<()> {
-    let records = Records::lock()?;
+fn down(set: &Set) -> anyhow::Result<()> {
+    let records = Records::lock(set)?;
     let known = records.read()?;
     records.forget_addresses()?;
     // All are told first, and then waited for.
@@ -179,17 +219,32 @@ pub(crate) fn down() -> anyhow::Result<()> {
         eprintln!("services: {} is down", record.name);
     }
     records.forget()?;
+    set.forget()?;
     if known.is_empty() {
         eprintln!("services: none was up");
     }
     Ok(())
 }
 
-fn status(as_json: bool) -> anyhow::Result<()> {
-    let known = records::read()?;
+fn kill(which: &Which) -> anyhow::Result<()> {
+    let set = which.set.as_ref().context("servers that others use are not killed; name a set")?;
+    let records = Records::lock(set)?;
+    let known = records.read()?;
+    for server in which.servers() {
+        let record = known.iter().find(|record| record.name == server.name());
+        let record = record.with_context(|| format!("{} was not started", server.name()))?;
+        record.process.kill(&record.name)?;
+        eprintln!("services: {} is killed", record.name);
+    }
+    Ok(())
+}
+
+fn status(set: &Set, as_json: bool) -> anyhow::Result<()> {
+    let known = records::read(set)?;
+    let is_known = |server: &&dyn Server| known.iter().any(|record| record.name == server.name());
     let mut servers = Vec::new();
     let mut all = true;
-    for server in SERVERS {
+    for server in SERVERS.into_iter().filter(|server| set.is_shared() || is_known(server)) {
         let record = known.iter().find(|record| record.name == server.name());
         let is_up = record.is_some_and(|record| answers(server, record));
         all &= is_up;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::fault::Fault;
 use crate::settings::{Compression, Mechanism, Security, Settings};
@@ -46,7 +46,17 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// An error that concerns a client as a whole.
 pub(crate) fn report(error: &KafkaError, reason: &str) {
-    tracing::warn!(%error, reason, "kafka_client_failed");
+    if is_said_again_and_again(error) {
+        tracing::debug!(%error, reason, "kafka_client_failed");
+    } else {
+        tracing::warn!(%error, reason, "kafka_client_failed");
+    }
+}
+
+/// While no broker can be reached every client says so many times a second. That each of them
+/// cannot be reached is said, too, and seldom.
+fn is_said_again_and_again(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
 }
 
 /// How every client reaches the brokers.
@@ -134,5 +144,18 @@ const fn compression(compression: Compression) -> &'static str {
         Compression::None => "none",
         Compression::Lz4 => "lz4",
         Compression::Zstd => "zstd",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_of_all_brokers_floods_no_log_but_is_told() {
+        let all_down = KafkaError::Global(RDKafkaErrorCode::AllBrokersDown);
+        assert!(is_said_again_and_again(&all_down));
+        let one_down = KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure);
+        assert!(!is_said_again_and_again(&one_down));
     }
 }

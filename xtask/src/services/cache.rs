@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::records;
+use super::set;
 
 /// Another place for it than `target/services/cache`, for machines that keep one for all clones.
 const VARIABLE: &str = "ORDAIN_SERVICES_CACHE";
@@ -16,7 +16,7 @@ pub(crate) fn directory(
 ) -> anyhow::Result<PathBuf> {
     let cache = match std::env::var_os(VARIABLE) {
         Some(path) => PathBuf::from(path),
-        None => records::directory()?.join("cache"),
+        None => set::shared().join("cache"),
     };
     let complete = cache.join(name);
     if !complete.exists() {

@@ -51,8 +51,17 @@ impl Process {
 
     /// Ends it, by force when it takes too long.
     pub(crate) fn stop(&self, name: &str) -> anyhow::Result<()> {
-        for signal in [Signal::TERM, Signal::KILL] {
-            self.signal(signal);
+        self.end(&[Signal::TERM, Signal::KILL], name)
+    }
+
+    /// Ends it by force.
+    pub(crate) fn kill(&self, name: &str) -> anyhow::Result<()> {
+        self.end(&[Signal::KILL], name)
+    }
+
+    fn end(&self, signals: &[Signal], name: &str) -> anyhow::Result<()> {
+        for signal in signals {
+            self.signal(*signal);
             let asked = Instant::now();
             while asked.elapsed() < END_MAX {
                 if !self.is_alive() {

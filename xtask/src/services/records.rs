@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::process::Process;
 use super::server::Server;
-use crate::run;
+use super::set::Set;
 
 /// A server that was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,16 +25,13 @@ pub(crate) struct Record {
     pub(crate) log: PathBuf,
 }
 
-/// Where everything of the services is.
-pub(crate) fn directory() -> anyhow::Result<PathBuf> {
-    let directory = run::root().join("target/services");
-    fs::create_dir_all(&directory)?;
-    Ok(directory)
+/// What was started of a set, as far as it is written down.
+pub(crate) fn read(set: &Set) -> anyhow::Result<Vec<Record>> {
+    read_in(&set.directory()?)
 }
 
-/// What was started, as far as it is written down.
-pub(crate) fn read() -> anyhow::Result<Vec<Record>> {
-    let path = directory()?.join("servers.json");
+fn read_in(directory: &Path) -> anyhow::Result<Vec<Record>> {
+    let path = directory.join("servers.json");
     match fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text)
             .with_context(|| format!("{} is damaged; remove it", path.display())),
@@ -52,7 +49,7 @@ pub(crate) fn addresses<const N: usize>(records: &[Record], servers: [&dyn Serve
     Value::Object(records.iter().filter_map(address).collect::<Map<_, _>>())
 }
 
-/// The right to change what is written down: one process at a time has it.
+/// The right to change what is written down of a set: one process at a time has it.
 pub(crate) struct Records {
     directory: PathBuf,
     _lock: File,
@@ -60,15 +57,15 @@ pub(crate) struct Records {
 
 impl Records {
     /// Waits for the right.
-    pub(crate) fn lock() -> anyhow::Result<Self> {
-        let directory = directory()?;
+    pub(crate) fn lock(set: &Set) -> anyhow::Result<Self> {
+        let directory = set.directory()?;
         let lock = File::create(directory.join("lock"))?;
         lock.lock()?;
         Ok(Self { directory, _lock: lock })
     }
 
     pub(crate) fn read(&self) -> anyhow::Result<Vec<Record>> {
-        read()
+        read_in(&self.directory)
     }
 
     pub(crate) fn write(&self, records: &[Record]) -> anyhow::Result<()> {

@@ -1,0 +1,6 @@
+//! What is killed under load, or ended by a rule, loses nothing and repeats nothing: on each home,
+//! which says in a main of its own what `crate::Home` is.
+
+pub(crate) mod check;
+pub(crate) mod kills;
+mod rules;
