@@ -12,5 +12,6 @@ mod roles;
 #[path = "../scenarios/all.rs"]
 mod scenarios;
 mod starting;
+mod versions;
 
 use ordain_tests::Fleet as Home;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use ordain_model::{Command, Registry};
-use ordain_ports::{Action, Error, Feed, Lane as Partition};
+use ordain_ports::{Action, Announced, Error, Feed, Lane as Partition};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use crate::heartbeat::Heart;
 use crate::lane::{Lane, LaneEnd};
 use crate::load::{KnownPublished, Loader};
 use crate::measured::Measured;
-use crate::receive::{Known, announced};
+use crate::receive::Known;
 use crate::{Ports, Settings, Watchdog};
 
 /// How often a lane that waits for a person says so.
@@ -81,7 +81,7 @@ impl Worker {
         mut feed: Box<dyn Feed<Command>>,
         leave: CancellationToken,
     ) -> Result<(), Error> {
-        let heart = Arc::new(Heart::new(&self.ports, announced(&self.registry).collect()));
+        let heart = Arc::new(Heart::new(&self.ports, Announced::all_of(&self.registry).collect()));
         let mut beating = JoinSet::new();
         beating.spawn(Arc::clone(&heart).run(self.settings.heartbeat_every_ms));
         let mut lanes = JoinSet::new();

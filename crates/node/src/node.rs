@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ordain_api::{Api, Parts};
+use ordain_model::{BadDefinition, Registry};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -113,7 +114,7 @@ impl Node {
         let render = meters::start()?;
         let home = Home::open(kind, configuration).await?;
         let health = Health::default();
-        let registry = Arc::new(ordain_domain::registry()?);
+        let registry = Arc::new(registry()?);
         let api = Api::start(Parts {
             settings: configuration.api.clone(),
             registry: Arc::clone(&registry),
@@ -176,6 +177,13 @@ impl Node {
             _ = home.failed() => Ok(Ended::Failed),
         }
     }
+}
+
+/// The aggregate types of this build.
+fn registry() -> Result<Registry, BadDefinition> {
+    #[cfg(feature = "broken")]
+    fail::fail_point!("newer-build", |_| ordain_domain::newer_registry());
+    ordain_domain::registry()
 }
 
 /// What asks the process to end.
