@@ -223,6 +223,7 @@ impl Worker {
             snapshots_stored,
             marked: Marked::default(),
             look_up_first: true,
+            decides_slowly: false,
         })
     }
 }

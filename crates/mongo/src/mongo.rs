@@ -18,6 +18,7 @@ use crate::{Settings, connect, setup};
 #[derive(Clone)]
 pub struct Mongo {
     pub(crate) server: Arc<Server>,
+    pub(crate) of_beats: Arc<Server>,
 }
 
 impl Mongo {
@@ -30,7 +31,8 @@ impl Mongo {
         let options = connect::options(settings).await?;
         let client = Client::with_options(options).map_err(Fault::from)?;
         let database = client.database(&settings.prefix);
-        Ok(Self { server: Arc::new(Server::new(database, settings.clone())) })
+        let (server, of_beats) = Server::pair(&database, settings);
+        Ok(Self { server: Arc::new(server), of_beats: Arc::new(of_beats) })
     }
 
     /// Sets up what is missing of the collections and indexes, and checks that the servers can

@@ -29,7 +29,7 @@ pub(crate) struct Server {
     pub(crate) guarded: OnceCell<()>,
     pub(crate) fence: Fence,
     pub(crate) unanswered: Unanswered,
-    /// As many as there are connections, so that what the driver is given is sent at once. Who
+    /// No more than there are connections, so that what the driver is given is sent at once. Who
     /// waits for one can still give up and be certain that nothing was sent.
     connections: Arc<Semaphore>,
 }
@@ -48,17 +48,23 @@ pub(crate) enum Writes {
 }
 
 impl Server {
-    pub(crate) fn new(database: Database, settings: Settings) -> Self {
+    /// The way for everything but heartbeats, and the way for those: they must not wait behind
+    /// anything, or who lives seems dead. Where there is only one connection, they share it.
+    pub(crate) fn pair(database: &Database, settings: &Settings) -> (Self, Self) {
         let connections = usize::try_from(settings.pool_connections_max).unwrap_or(usize::MAX);
         let connections = connections.clamp(1, Semaphore::MAX_PERMITS);
-        Self {
-            database,
-            settings,
+        let common = Arc::new(Semaphore::new(connections.saturating_sub(1).max(1)));
+        let of_beats =
+            if connections > 1 { Arc::new(Semaphore::new(1)) } else { Arc::clone(&common) };
+        let over = |connections| Self {
+            database: database.clone(),
+            settings: settings.clone(),
             guarded: OnceCell::new(),
             fence: Fence::default(),
             unanswered: Unanswered::default(),
-            connections: Arc::new(Semaphore::new(connections)),
-        }
+            connections,
+        };
+        (over(common), over(of_beats))
     }
 
     /// Runs what the driver is to do, in a task of its own: whoever waits for it may go, the

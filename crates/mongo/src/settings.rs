@@ -29,7 +29,8 @@ pub struct Settings {
     pub tls_ca_file: Option<PathBuf>,
     /// The client's own certificate and key (PEM, both in one file), where the servers want one.
     pub tls_certificate_key_file: Option<PathBuf>,
-    /// Connections to one server at most; what finds none free waits, at most `send_ms_max`.
+    /// Connections to one server at most; what finds none free waits, at most `send_ms_max`. Of
+    /// several, one is kept for heartbeats.
     pub pool_connections_max: u32,
     /// How long a call waits for a primary. What finds none was not sent.
     pub server_selection_ms_max: u64,

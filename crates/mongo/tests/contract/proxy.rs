@@ -38,6 +38,11 @@ impl Proxy {
         Self { url: format!("mongodb://{own}/?directConnection=true"), next }
     }
 
+    /// Whether what was to happen next has happened.
+    pub(crate) fn has_happened(&self) -> bool {
+        self.next.load(Ordering::SeqCst) == Next::Pass as u8
+    }
+
     pub(crate) fn next(&self, next: Next) {
         self.next.store(next as u8, Ordering::SeqCst);
     }
