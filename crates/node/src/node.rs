@@ -112,8 +112,8 @@ impl Node {
     async fn start(kind: HomeKind, roles: &[Role], loaded: &Loaded) -> anyhow::Result<Self> {
         let configuration = &loaded.configuration;
         let render = meters::start()?;
-        let home = Home::open(kind, configuration).await?;
         let health = Health::default();
+        let home = Home::open(kind, configuration, &health.readiness).await?;
         let registry = Arc::new(registry()?);
         let api = Api::start(Parts {
             settings: configuration.api.clone(),
