@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::home::{Home, HomeKind};
-use crate::listeners::Listeners;
+use crate::listeners::{Bound, Listeners};
 use crate::roles::{self, Health, Role, Running};
 use crate::{Configuration, Loaded, logs, meters};
 
@@ -127,6 +127,9 @@ impl Node {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
         .await?;
+        let for_clients = roles.contains(&Role::Api);
+        // Who cannot listen shall not have joined anything.
+        let bound = Bound::bind(configuration, for_clients).await?;
         let mut running = Vec::new();
         // The worker announces its commands before any is taken.
         if roles.contains(&Role::Worker) {
@@ -135,8 +138,7 @@ impl Node {
         if roles.contains(&Role::View) {
             running.push(roles::views(&home, configuration, &health));
         }
-        let for_clients = roles.contains(&Role::Api);
-        let listeners = Listeners::start(&api, configuration, for_clients).await?;
+        let listeners = bound.serve(&api, configuration);
         Ok(Self { api, listeners, running, roles: roles.to_vec(), home })
     }
 
