@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::read::{Query, Shows};
 use crate::record;
 use crate::reply::Refusal;
-use crate::server::{DOCUMENT_BYTES_MAX, Server, Writes};
+use crate::server::{DOCUMENT_BYTES_MAX, Server};
 use crate::setup::COMMITS;
 
 /// What goes into one command.
@@ -27,22 +27,22 @@ pub(crate) async fn insert(server: &Server, commits: &[Arc<Commit>]) -> Inserted
     if commits.is_empty() {
         return Inserted::all(0);
     }
+    // Whoever called has looked at the deadlines just now.
+    let most = Duration::from_millis(server.settings.send_ms_max);
+    let by = Instant::now() + most;
     if let Err(fault) = server.guarded().await {
         return Inserted::until(0, Stop::Unavailable(fault.into()));
     }
-    let begun = Instant::now();
-    let most = Duration::from_millis(server.settings.send_ms_max);
     let mut stored = 0;
     while let Some(rest) = commits.get(stored..).filter(|rest| !rest.is_empty()) {
-        // Whoever called has looked at the deadlines when this began.
-        if stored > 0 && begun.elapsed() > most {
+        if Instant::now() >= by {
             let late = Fault::not_sent(format!("the rest was not sent within {most:?}"));
             return Inserted::until(stored, Stop::Unavailable(late.into()));
         }
         let part = part(server, rest);
         let (count, refused) = (part.count, part.refused.clone());
         if count > 0 {
-            let inserted = send(server, rest, part).await;
+            let inserted = send(server, rest, (part, by)).await;
             stored += inserted.stored;
             if let Some(stop) = inserted.stop {
                 return Inserted::until(stored, stop);
@@ -87,9 +87,9 @@ fn encode(commit: &Commit) -> Result<RawDocumentBuf, String> {
     Ok(document)
 }
 
-async fn send(server: &Server, commits: &[Arc<Commit>], part: Part) -> Inserted {
+async fn send(server: &Server, commits: &[Arc<Commit>], (part, by): (Part, Instant)) -> Inserted {
     let Part { documents, count, .. } = part;
-    let reply = match server.send("insert", (Writes::InsertInOrder, COMMITS), documents).await {
+    let reply = match server.insert_by(by, COMMITS, documents).await {
         Ok(reply) => reply,
         Err(fault) if fault.is_certain() => {
             return Inserted::until(0, Stop::Unavailable(fault.into()));

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
 use bson::{Document, rawdoc};
 use metrics::{counter, histogram};
-use mongodb::Database;
+use mongodb::options::SelectionCriteria;
+use mongodb::{Database, ServerType};
 use tokio::sync::{OnceCell, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use crate::Settings;
 use crate::crash_marks::Unanswered;
@@ -74,8 +75,23 @@ impl Server {
         T: Send + 'static,
         F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
     {
+        let most = Duration::from_millis(self.settings.send_ms_max);
+        self.run_by(operation, driven, Instant::now() + most).await
+    }
+
+    /// The same, begun by then or not at all.
+    async fn run_by<T, F>(
+        &self,
+        operation: &'static str,
+        driven: F,
+        by: Instant,
+    ) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
+    {
         let begun = Instant::now();
-        let ran = self.ran(driven).await;
+        let ran = self.ran(driven, by).await;
         histogram!("ordain_mongo_operation_seconds", "operation" => operation)
             .record(begun.elapsed().as_secs_f64());
         if ran.is_err() {
@@ -84,15 +100,14 @@ impl Server {
         ran
     }
 
-    async fn ran<T, F>(&self, driven: F) -> Result<T, Fault>
+    async fn ran<T, F>(&self, driven: F, by: Instant) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
     {
-        let most = Duration::from_millis(self.settings.send_ms_max);
-        let connection = timeout(most, Arc::clone(&self.connections).acquire_owned())
+        let connection = timeout_at(by.into(), Arc::clone(&self.connections).acquire_owned())
             .await
-            .map_err(|_| Fault::not_sent(format!("no connection was free within {most:?}")))?
+            .map_err(|_| Fault::not_sent("no connection was free in time"))?
             .map_err(|_| Fault::not_sent("the store is closed"))?;
         let running = tokio::spawn(async move {
             let driven = driven.await;
@@ -127,6 +142,22 @@ impl Server {
         Reply::read(self.command(operation, self.writing(into, documents)).await?)
     }
 
+    /// Inserts documents in order, with one command that is sent once, and not after that time but
+    /// for as long as a new connection takes.
+    pub(crate) async fn insert_by(
+        &self,
+        by: Instant,
+        into: &str,
+        documents: RawArrayBuf,
+    ) -> Result<Reply, Fault> {
+        let command = self.writing((Writes::InsertInOrder, into), documents);
+        let database = self.database.clone();
+        let driven = async move {
+            database.run_raw_command(command).selection_criteria(primary_by(by)).await
+        };
+        Reply::read(self.run_by("insert", driven, by).await?)
+    }
+
     /// A command that writes.
     pub(crate) fn writing(
         &self,
@@ -151,6 +182,18 @@ impl Server {
         let most = i64::try_from(self.settings.acknowledge_ms_max).unwrap_or(i64::MAX);
         rawdoc! { "w": "majority", "j": true, "wtimeout": most }
     }
+}
+
+/// Whoever takes writes, until then. A server that is chosen is sent to at once; one that appears
+/// later is not chosen.
+fn primary_by(by: Instant) -> SelectionCriteria {
+    SelectionCriteria::Predicate(Arc::new(move |server| {
+        let takes_writes = matches!(
+            server.server_type(),
+            ServerType::RsPrimary | ServerType::Mongos | ServerType::LoadBalancer
+        );
+        takes_writes && Instant::now() < by
+    }))
 }
 
 /// What became of one write of many that do not depend on one another.
