@@ -53,13 +53,19 @@ impl Mongo {
         Ok(())
     }
 
-    /// Whether a primary answers, and to this user, and the database is set up.
+    /// Whether a primary answers, and to this user, and the database is set up. What an older
+    /// build has left out and is not needed to work is made up for where this user may.
     ///
     /// # Errors
     /// Why not.
     pub async fn check(&self) -> Result<(), Error> {
         self.ping().await?;
-        Ok(self.server.guarded().await?)
+        self.server.guarded().await?;
+        if let Err(fault) = setup::forget_the_dead(&self.server).await {
+            let remedy = "set the database up with `ordain topics ensure`";
+            tracing::warn!(%fault, remedy, "heartbeats of dead members stay");
+        }
+        Ok(())
     }
 
     /// The commit store.
