@@ -154,8 +154,11 @@ async fn once_all_have_left_the_brokers_know_of_no_member() {
     let mut feed = kafka.join_requests();
     let held = lane(&mut feed).await;
     assert_eq!(known_members(&settings), 1);
+    // Leaving takes its time.
+    fail::cfg("kafka-feed-close", "sleep(2000)").expect("a crash point");
     feed.leave();
     drop(held);
     within("the member to leave", kafka.left()).await;
     assert_eq!(known_members(&settings), 0);
+    fail::remove("kafka-feed-close");
 }
