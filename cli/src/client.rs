@@ -1,7 +1,10 @@
 //! One server over HTTP: calls, answers, and the difference between a call that never left and
 //! one that was not answered.
 
+mod own;
+
 use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,13 +107,31 @@ impl Client {
     /// The address is none that this program can speak to.
     pub(crate) fn new(address: &str) -> Result<Self, Box<Failure>> {
         let base = base(address)?;
-        let connector = connector(base.starts_with("https:"))
+        let trusted = if base.starts_with("https:") { Trusted::Usual } else { Trusted::Nobody };
+        let connector = connector(&trusted)
             .map_err(|why| Failure::usage(format!("no https: {why}")).hint(TRUST))?;
+        Ok(Self::over(connector, base))
+    }
+
+    /// A client of a process of one's own, which is known by the certificate in this file.
+    ///
+    /// # Errors
+    /// The certificate cannot be read.
+    pub(crate) fn of_own(address: &str, certificate: &Path) -> Result<Self, Box<Failure>> {
+        let unreadable = |why| {
+            let file = certificate.display();
+            Failure::usage(format!("no https: {file} (`api.tls.certificate_file`): {why}"))
+        };
+        let connector = connector(&Trusted::Own(certificate)).map_err(unreadable)?;
+        Ok(Self::over(connector, base(address)?))
+    }
+
+    fn over(connector: HttpsConnector<HttpConnector>, base: String) -> Self {
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(IDLE_SECONDS_MAX))
             .build(connector);
-        Ok(Self { pool, base })
+        Self { pool, base }
     }
 
     /// The server's address.
@@ -177,21 +198,34 @@ impl Client {
     }
 }
 
-fn connector(secured: bool) -> Result<HttpsConnector<HttpConnector>, Box<dyn Error>> {
+/// Whose certificates are trusted.
+enum Trusted<'a> {
+    /// Whoever the system trusts, or the file that the environment names.
+    Usual,
+    /// Only who shows the certificate in this file.
+    Own(&'a Path),
+    Nobody,
+}
+
+fn connector(trusted: &Trusted<'_>) -> Result<HttpsConnector<HttpConnector>, Box<dyn Error>> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(Duration::from_secs(CONNECT_SECONDS_MAX)));
     connector.enforce_http(false);
     let provider = rustls::crypto::ring::default_provider();
-    let builder = if secured {
-        HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?
-    } else {
+    let builder = match trusted {
+        Trusted::Usual => HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?,
+        Trusted::Own(certificate) => {
+            HttpsConnectorBuilder::new().with_tls_config(own::config(certificate, provider)?)
+        }
         // Reading whom to trust takes longer than most calls.
-        let nobody = ClientConfig::builder_with_provider(Arc::new(provider))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(RootCertStore::empty())
-            .with_no_client_auth();
-        HttpsConnectorBuilder::new().with_tls_config(nobody)
+        Trusted::Nobody => {
+            let nobody = ClientConfig::builder_with_provider(Arc::new(provider))
+                .with_safe_default_protocol_versions()?
+                .with_root_certificates(RootCertStore::empty())
+                .with_no_client_auth();
+            HttpsConnectorBuilder::new().with_tls_config(nobody)
+        }
     };
     Ok(builder.https_or_http().enable_http1().wrap_connector(connector))
 }

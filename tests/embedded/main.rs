@@ -8,6 +8,7 @@
 
 mod directory;
 mod first_line;
+mod ready;
 #[path = "../scenarios/all.rs"]
 mod scenarios;
 

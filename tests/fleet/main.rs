@@ -20,5 +20,6 @@ mod scaling;
 mod scenarios;
 mod starting;
 mod takeover;
+mod versions;
 
 use ordain_tests::Fleet as Home;

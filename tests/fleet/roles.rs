@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use ordain_tests::{Client, Process, ServerOptions, works};
+use ordain_tests::{Client, Process, ServerOptions, until, works};
 
 use crate::Home;
 use crate::deposits::{CLIENTS, Deposits};
@@ -105,4 +105,53 @@ async fn several_roles_run_in_one_process() {
     let path = format!("/v1/views/accounts/a?receipt={}&wait=20", receipt.as_str().unwrap());
     assert_eq!(client.get(&path).await.unwrap().status, 200);
     assert_eq!(node.terminate().await.code(), Some(0));
+}
+
+fn with(failpoints: &str, settings: &[(&str, &str)]) -> ServerOptions {
+    let environment = settings.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+    ServerOptions {
+        failpoints: failpoints.to_owned(),
+        environment: environment.collect(),
+        ..ServerOptions::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_hands_over_at_once() {
+    let home = Home::new();
+    let partitions = home.ensure(Some(4)).await.unwrap();
+    // A silent member keeps its partitions for longer than any test waits; leaving takes a while.
+    let slow = with("kafka-feed-close=sleep(1500)", &[("ORDAIN_KAFKA__SESSION_MS", "300000")]);
+    let (first, second) = tokio::join!(home.start("worker", &slow), home.start("worker", &slow));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    works(&[&first, &second], partitions).await;
+    assert_eq!(first.terminate().await.code(), Some(0));
+    works(&[&second], partitions).await;
+    assert_eq!(second.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_name_another_has_taken_is_not_ready() {
+    let home = Home::new();
+    let partitions = home.ensure(None).await.unwrap();
+    let named = with("", &[("ORDAIN_KAFKA__INSTANCE", "one")]);
+    let first = home.start("worker", &named).await.unwrap();
+    works(&[&first], partitions).await;
+    let ready = Client::new(&first.metrics).get("/readyz").await.unwrap();
+    assert_eq!(ready.status, 200, "{}", ready.body);
+    let second = home.start("worker", &named).await.unwrap();
+    let told = until("the first to say that it is no member", || async {
+        let ready = Client::new(&first.metrics).get("/readyz").await.ok()?;
+        (ready.status == 503).then_some(ready.body)
+    })
+    .await;
+    assert!(told.contains("workers") && told.contains("same instance"), "{told}");
+    works(&[&second], partitions).await;
+    let ready = Client::new(&second.metrics).get("/readyz").await.unwrap();
+    assert_eq!(ready.status, 200, "{}", ready.body);
+    let log = first.log();
+    assert_eq!(log.matches("kafka_member_refused").count(), 1, "said once: {log}");
+    for process in [first, second] {
+        assert_eq!(process.terminate().await.code(), Some(0));
+    }
 }

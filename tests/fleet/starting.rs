@@ -1,6 +1,7 @@
 //! A process that cannot work says why, where, and what to do, and ends.
 
 use ordain_tests::ServerOptions;
+use tokio::net::TcpListener;
 
 use crate::Home;
 
@@ -49,4 +50,19 @@ async fn a_wrong_configuration_is_told_with_its_line_and_no_secret() {
     let secret = with("ORDAIN_MONGO__URL", "mongodb://u:hunter2@localhost");
     let why = refused(&home, "api", &secret).await;
     assert!(why.contains("password_file") && !why.contains("hunter2"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_in_use_is_told_before_anything_is_joined() {
+    let home = Home::new();
+    home.ensure(None).await.unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for role in ["worker", "view"] {
+        let mut options = with("ORDAIN_METRICS", &address);
+        // Whoever joins a group ends at once.
+        options.failpoints = "kafka-feed-start=panic".to_owned();
+        let why = refused(&home, role, &options).await;
+        assert!(why.contains(&address) && why.contains("`metrics`"), "{role}: {why}");
+    }
 }

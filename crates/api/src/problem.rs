@@ -218,6 +218,15 @@ impl Problem {
         Self::new(ProblemKind::NotAccepted, "NOT_ACCEPTED").because(why)
     }
 
+    /// 503: builds are mixed, and not every worker that lives announces the command. Certainly not
+    /// accepted.
+    #[must_use]
+    pub fn not_announced() -> Self {
+        let why = "a worker of another build does not know this command, or knows another schema of \
+                   it; it is taken once all workers are of a build that knows it";
+        Self::new(ProblemKind::NotAccepted, "NOT_ANNOUNCED").because(why)
+    }
+
     /// 503: the process went down before the command had wholly arrived.
     #[must_use]
     pub fn going_down() -> Self {

@@ -9,8 +9,8 @@ use ordain_model::{
     AggregateKey, Command, Commit, Outcome, ReplyAddress, RequestId, Source, Timestamp,
 };
 use ordain_ports::{
-    Action, Answer, Clock, CommandLog, Delivered, Delivery, DeliveryPromise, Error, Heartbeat,
-    Heartbeats, LaneBeat, NotAccepted, Outcomes, Position, Replies, Reply, ReplySink,
+    Action, Announced, Answer, Clock, CommandLog, Delivered, Delivery, DeliveryPromise, Error,
+    Heartbeat, Heartbeats, LaneBeat, NotAccepted, Outcomes, Position, Replies, Reply, ReplySink,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -35,12 +35,9 @@ impl Scripted {
         let (log, outcomes) = (Arc::new(Log::default()), Arc::new(Stored::default()));
         let (replies, beats) = (Arc::new(Channel::default()), Arc::new(Beats::default()));
         let ports = SubmitPorts {
-            registry: Arc::new(ordain_domain::registry().unwrap()),
-            log: Arc::clone(&log) as Arc<dyn CommandLog>,
             outcomes: Arc::clone(&outcomes) as Arc<dyn Outcomes>,
             replies: Arc::clone(&replies) as Arc<dyn Replies>,
-            heartbeats: Arc::clone(&beats) as Arc<dyn Heartbeats>,
-            clock: Arc::new(StoppedClock),
+            ..ports(&log, &beats)
         };
         let submitter = Submitter::start(ports, limits).await.unwrap();
         Self { log, outcomes, replies, beats, submitter }
@@ -57,6 +54,18 @@ impl Scripted {
         let commit = self.outcomes.store(command);
         self.replies.answer(command, Answer::Commit(Arc::clone(&commit)));
         commit
+    }
+}
+
+/// Ports on this log and these heartbeats, without anything in the others.
+pub(crate) fn ports(log: &Arc<Log>, beats: &Arc<Beats>) -> SubmitPorts {
+    SubmitPorts {
+        registry: Arc::new(ordain_domain::registry().unwrap()),
+        log: Arc::clone(log) as Arc<dyn CommandLog>,
+        outcomes: Arc::<Stored>::default(),
+        replies: Arc::<Channel>::default(),
+        heartbeats: Arc::clone(beats) as Arc<dyn Heartbeats>,
+        clock: Arc::new(StoppedClock),
     }
 }
 
@@ -274,7 +283,7 @@ pub(crate) fn worker(member: &str, partitions: u32) -> Heartbeat {
         version: "1.2.3".to_owned(),
         started: Timestamp::from_nanoseconds(1_777_777_700_000_000_000),
         lanes: (0..partitions).map(lane).collect(),
-        announced: Vec::new(),
+        announced: Announced::all_of(&ordain_domain::registry().unwrap()).collect(),
         last_error: None,
     }
 }
@@ -287,6 +296,11 @@ impl Beats {
     /// What is read from now on; nothing can be, with `None`.
     pub(crate) fn set(&self, beats: Option<Vec<Heartbeat>>) {
         *self.0.lock().unwrap() = beats;
+    }
+
+    /// What is read now.
+    pub(crate) fn get(&self) -> Vec<Heartbeat> {
+        self.0.lock().unwrap().clone().unwrap()
     }
 
     /// Every member beats once more.

@@ -148,6 +148,8 @@ pub enum Refusal {
     Overloaded,
     /// Nobody works the partition that it goes to.
     NoWorker,
+    /// A worker that lives does not announce it: it is of another build.
+    NotAnnounced,
     /// The log has no room.
     NoSpace,
     /// The process is going down.
@@ -169,7 +171,7 @@ impl Submitter {
             channel,
             nonce: AtomicU64::new(uuid::Uuid::new_v4().as_u64_pair().0),
             places: Places::new(&limits),
-            owners: Owners::start(Arc::clone(&ports.log), Arc::clone(&ports.heartbeats), &limits),
+            owners: Owners::start(&ports, &limits),
             draining: AtomicBool::new(false),
             measures: Measures::new(),
             look_up: tokio::spawn(look_up.run()).abort_handle(),
@@ -234,7 +236,7 @@ impl Submitter {
         self.waiting.board(&id, &checked.fingerprint, || {
             let place = self.places.take(&request.aggregate);
             let place = place.map_err(|why| self.not_accepted(why, request))?;
-            let sent = self.owners.admit(&request.aggregate, self.patience(request, wait));
+            let sent = self.owners.admit(request, self.patience(request, wait));
             let sent = sent.map_err(|Refused { why, retry_after }| Answered::NotAccepted {
                 why,
                 retry_after,

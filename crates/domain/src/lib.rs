@@ -8,6 +8,10 @@ pub mod account;
 #[cfg(feature = "broken")]
 pub mod broken;
 pub mod job_request;
+#[cfg(feature = "broken")]
+pub mod newer;
 mod registry;
 
+#[cfg(feature = "broken")]
+pub use registry::newer_registry;
 pub use registry::registry;

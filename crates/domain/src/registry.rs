@@ -20,6 +20,19 @@ pub fn registry() -> Result<Registry, BadDefinition> {
     ])
 }
 
+/// The types of a newer build, which runs beside this one; only in builds for tests.
+///
+/// # Errors
+/// A name or a schema cannot be used.
+#[cfg(feature = "broken")]
+pub fn newer_registry() -> Result<Registry, BadDefinition> {
+    Registry::new([
+        handler::<Account>()?, //
+        handler::<JobRequest>()?,
+        handler::<crate::newer::Newer>()?,
+    ])
+}
+
 fn handler<A: Aggregate>() -> Result<Arc<dyn Handler>, BadDefinition> {
     Ok(Arc::new(Rules::<A>::new()?))
 }

@@ -11,9 +11,6 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::Ports;
 use crate::measured::{LastError, Measured};
 
-/// What the heartbeats of workers say of their role.
-const ROLE: &str = "worker";
-
 /// The heart of a worker.
 pub(crate) struct Heart {
     ports: Ports,
@@ -83,7 +80,7 @@ impl Heart {
         Heartbeat {
             member: self.member.clone(),
             beat,
-            role: ROLE.to_owned(),
+            role: Heartbeat::WORKER.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
             lanes: held.map(|lane| lane.beat(now)).collect(),

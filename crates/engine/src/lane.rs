@@ -94,6 +94,8 @@ pub(crate) struct Lane {
     /// Whether the next batch looks its outcomes up before it decides: at the start of the lane,
     /// and while repeats are coming.
     pub(crate) look_up_first: bool,
+    /// Whether the rules took long the last time.
+    pub(crate) decides_slowly: bool,
 }
 
 impl Lane {

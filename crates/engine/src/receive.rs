@@ -146,7 +146,7 @@ impl Known {
         registry: &Registry,
         announcements: &dyn Announcements,
     ) -> Result<Self, Error> {
-        let own: HashSet<Announced> = announced(registry).collect();
+        let own: HashSet<Announced> = Announced::all_of(registry).collect();
         announcements.announce(own.iter().cloned().collect()).await?;
         let ever = announcements.known().await?.into_iter().collect();
         Ok(Self { own, ever })
@@ -183,18 +183,6 @@ impl Known {
         };
         if own { Received::Item(item) } else { Received::Strange(item, announced) }
     }
-}
-
-/// The commands that the rules in `registry` decide.
-pub(crate) fn announced(registry: &Registry) -> impl Iterator<Item = Announced> {
-    registry.iter().flat_map(|handler| {
-        let definition = handler.definition();
-        definition.commands.iter().map(|command| Announced {
-            aggregate_type: definition.name.to_string(),
-            command: command.name.to_string(),
-            schema: command.schema.hash(),
-        })
-    })
 }
 
 fn damaged_record(position: Position, damaged: ordain_ports::Damaged, now: Timestamp) -> Received {

@@ -4,9 +4,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ordain_model::{AggregateKey, Code, Commit, Outcome};
 use ordain_ports::{Error, Lane as _, Stop};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 use crate::backoff::Backoff;
 use crate::batch::Batch;
@@ -16,6 +19,10 @@ use crate::receive::Item;
 
 /// The store can never keep the commit.
 const NOT_STORABLE: Code = Code::new("NOT_STORABLE");
+
+/// A lane that decides for longer than this at a time leaves its thread to others: heartbeats,
+/// requests and other lanes run on it too.
+const ASIDE_AFTER: Duration = Duration::from_millis(5);
 
 impl Lane {
     /// Decides and inserts until nothing is pending.
@@ -49,15 +56,24 @@ impl Lane {
         Ok(())
     }
 
-    /// Decides all that is pending, each on the state that the ones before leave.
-    fn decide(&self, batch: &mut Batch) -> Vec<Decided> {
+    /// Decides all that is pending, each on the state that the ones before leave. Rules that turn
+    /// out slow go on where they keep nobody from running.
+    fn decide(&mut self, batch: &mut Batch) -> Vec<Decided> {
+        let begun = Instant::now();
         let now = self.ports.clock.now();
-        let mut decided = Vec::with_capacity(batch.pending.len());
-        for item in &batch.pending {
-            if let Some(entry) = batch.entries.get_mut(&item.aggregate) {
-                decided.push(self.decider.decide(item, entry, now));
-            }
+        let Batch { pending, entries, .. } = batch;
+        let decide =
+            |item: &Item| Some(self.decider.decide(item, entries.get_mut(&item.aggregate)?, now));
+        let mut decisions = pending.iter().filter_map(decide);
+        let mut decided = Vec::with_capacity(pending.len());
+        while !self.decides_slowly && begun.elapsed() < ASIDE_AFTER {
+            let Some(decision) = decisions.next() else { break };
+            decided.push(decision);
         }
+        if decided.len() < pending.len() {
+            aside(|| decided.extend(decisions));
+        }
+        self.decides_slowly = begun.elapsed() >= ASIDE_AFTER;
         decided
     }
 
@@ -153,6 +169,15 @@ impl Lane {
         }
         backoff.pause().await;
         Ok(())
+    }
+}
+
+/// Does what may take long. Whatever else the thread has to run goes on elsewhere meanwhile.
+fn aside(work: impl FnOnce()) {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => block_in_place(work),
+        // There is nowhere else.
+        _ => work(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use ordain_model::{Command, Registry};
-use ordain_ports::{Action, Error, Feed, Lane as Partition};
+use ordain_ports::{Action, Announced, Error, Feed, Lane as Partition};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use crate::heartbeat::Heart;
 use crate::lane::{Lane, LaneEnd};
 use crate::load::{KnownPublished, Loader};
 use crate::measured::Measured;
-use crate::receive::{Known, announced};
+use crate::receive::Known;
 use crate::{Ports, Settings, Watchdog};
 
 /// How often a lane that waits for a person says so.
@@ -81,17 +81,17 @@ impl Worker {
         mut feed: Box<dyn Feed<Command>>,
         leave: CancellationToken,
     ) -> Result<(), Error> {
-        let heart = Arc::new(Heart::new(&self.ports, announced(&self.registry).collect()));
+        let heart = Arc::new(Heart::new(&self.ports, Announced::all_of(&self.registry).collect()));
         let mut beating = JoinSet::new();
         beating.spawn(Arc::clone(&heart).run(self.settings.heartbeat_every_ms));
         let mut lanes = JoinSet::new();
         let mut prune = tokio::time::interval(Duration::from_millis(self.settings.prune_every_ms));
         let mut pruning = JoinSet::new();
         let mut leaving = false;
-        let mut backoff = Backoff::new(self.settings.retry_ms_max);
+        let mut asking = Asking::new(self.settings.retry_ms_max);
         loop {
             tokio::select! {
-                lane = next_lane(feed.as_mut(), &mut backoff) => match lane? {
+                lane = asking.next_lane(feed.as_mut()) => match lane? {
                     Some(partition) => {
                         lanes.spawn(self.clone().lane(heart.measured(Arc::from(partition))));
                     }
@@ -223,31 +223,55 @@ impl Worker {
             snapshots_stored,
             marked: Marked::default(),
             look_up_first: true,
+            decides_slowly: false,
         })
     }
 }
 
-/// The next lane. A feed that does not answer is asked again; the error is one that asking again
-/// cannot mend. Safe to cancel.
-async fn next_lane(
-    feed: &mut dyn Feed<Command>,
-    backoff: &mut Backoff,
-) -> Result<Option<Box<dyn Partition<Command>>>, Error> {
-    loop {
-        let error = match feed.lane().await {
-            Ok(lane) => {
-                backoff.reset();
-                return Ok(lane);
+/// Asks a feed for lanes.
+struct Asking {
+    backoff: Backoff,
+    /// What a person was called for since the last lane.
+    called_for: Option<String>,
+}
+
+impl Asking {
+    fn new(retry_ms_max: u64) -> Self {
+        Self { backoff: Backoff::new(retry_ms_max), called_for: None }
+    }
+
+    /// The next lane. A feed that does not answer is asked again; the error is one that asking
+    /// again cannot mend. Safe to cancel.
+    async fn next_lane(
+        &mut self,
+        feed: &mut dyn Feed<Command>,
+    ) -> Result<Option<Box<dyn Partition<Command>>>, Error> {
+        loop {
+            let error = match feed.lane().await {
+                Ok(lane) => {
+                    self.called_for = None;
+                    self.backoff.reset();
+                    return Ok(lane);
+                }
+                Err(error) => error,
+            };
+            metrics::counter!("ordain_engine_retries", "what" => "join group").increment(1);
+            match error.action() {
+                Action::Stop | Action::GiveUp => return Err(error),
+                Action::CallPerson => self.call_person(&error),
+                Action::TryAgain => tracing::warn!(%error, "the workers' group did not answer"),
             }
-            Err(error) => error,
-        };
-        metrics::counter!("ordain_engine_retries", "what" => "join group").increment(1);
-        match error.action() {
-            Action::Stop | Action::GiveUp => return Err(error),
-            Action::CallPerson => tracing::error!(%error, "the workers' group needs a person"),
-            Action::TryAgain => tracing::warn!(%error, "the workers' group did not answer"),
+            self.backoff.pause().await;
         }
-        backoff.pause().await;
+    }
+
+    /// Once, however often it fails in the same way.
+    fn call_person(&mut self, error: &Error) {
+        let error = error.to_string();
+        if self.called_for.as_ref() != Some(&error) {
+            tracing::error!(error, "the workers' group needs a person");
+            self.called_for = Some(error);
+        }
     }
 }
 

@@ -60,6 +60,19 @@ impl Fault {
         move |source| Self::Kafka { what, source }
     }
 
+    /// What failed and why, in one line.
+    pub(crate) fn told(&self) -> String {
+        match self {
+            Self::Kafka { what, source } => format!("{what} failed: {source}"),
+            other => other.to_string(),
+        }
+    }
+
+    /// Whether it will fail again until somebody has changed something.
+    pub(crate) fn needs_person(&self) -> bool {
+        self.action() == Action::CallPerson
+    }
+
     fn action(&self) -> Action {
         match self {
             Self::Kafka { source, .. } if needs_person(source) => Action::CallPerson,
@@ -89,6 +102,11 @@ fn needs_person(error: &KafkaError) -> bool {
             Code::TopicAuthorizationFailed
                 | Code::GroupAuthorizationFailed
                 | Code::ClusterAuthorizationFailed
+                | Code::InvalidGroupId
+                | Code::InvalidSessionTimeout
+                | Code::InconsistentGroupProtocol
+                | Code::GroupMaxSizeReached
+                | Code::UnreleasedInstanceId
                 | Code::MessageSizeTooLarge
         )
     )

@@ -18,12 +18,27 @@ mod clerk;
 mod config;
 mod handover;
 mod lane;
+mod members;
 mod moving;
 mod reading;
 mod saves;
 mod session;
 mod slot;
+mod standing;
 mod thread;
+
+pub(crate) use members::Members;
+pub use standing::ReportMember;
+use standing::Standing;
+
+/// What a member joins, and who is told of it.
+pub(crate) struct Joining<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) topic: &'a str,
+    pub(crate) group: &'a str,
+    pub(crate) report: &'a ReportMember,
+    pub(crate) members: &'a Members,
+}
 
 /// What the thread of a member is asked to do.
 pub(crate) enum Order {
@@ -142,7 +157,7 @@ pub(crate) struct Member<R> {
 
 impl<R: Recorded> Member<R> {
     /// Joins the group, in time: a thread of its own sees to it.
-    pub(crate) fn join(settings: &Settings, topic: &str, group: &str) -> Self {
+    pub(crate) fn join(joining: &Joining<'_>) -> Self {
         let desk = Arc::new(Desk {
             orders: Mutex::new(Some(Vec::new())),
             thread: OnceLock::new(),
@@ -153,13 +168,19 @@ impl<R: Recorded> Member<R> {
             left: AtomicBool::new(false),
         });
         let run = thread::Run {
-            settings: settings.clone(),
-            topic: topic.to_owned(),
-            group: group.to_owned(),
+            settings: joining.settings.clone(),
+            topic: joining.topic.to_owned(),
+            group: joining.group.to_owned(),
+            standing: Standing::new(joining.group, joining.report),
             desk: Arc::clone(&desk),
         };
+        let member = joining.members.one();
         let started = std::thread::Builder::new().name("kafka-feed".to_owned());
-        if let Err(error) = started.spawn(move || run.run()) {
+        let begin = move || {
+            run.run();
+            drop(member);
+        };
+        if let Err(error) = started.spawn(begin) {
             desk.give_up(Fault::Thread(error));
             desk.close();
         }
@@ -205,3 +226,6 @@ impl<R> Drop for Member<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

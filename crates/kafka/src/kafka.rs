@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::commands::{Awaited, Lookups};
 use crate::fault::Fault;
-use crate::feed::Member;
+use crate::feed::{Joining, Member, Members, ReportMember};
 use crate::letters::DeadLetterTopic;
 use crate::producer::{Listener, Producer, Replaceable};
 use crate::topics::Topics;
@@ -22,6 +22,7 @@ use crate::{ConnectError, Settings, broker, topics};
 #[derive(Clone)]
 pub struct Kafka {
     pub(crate) inner: Arc<Inner>,
+    report: ReportMember,
 }
 
 /// What all ports share.
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) partitions: AtomicU32,
     /// How many partitions `finalevents` has, for good.
     pub(crate) event_partitions: u32,
+    /// The members that have joined through this connection.
+    members: Members,
     /// Dropped with the connection, which ends the thread that counts partitions.
     _counting: mpsc::Sender<()>,
 }
@@ -48,6 +51,19 @@ impl Kafka {
         let settings = settings.clone();
         let connecting = spawn_blocking(move || connect(settings));
         Ok(connecting.await.map_err(|_| Fault::BrokenOff)??)
+    }
+
+    /// The same, telling of the members that join through it whether the brokers let them.
+    #[must_use]
+    pub fn reporting(self, report: ReportMember) -> Self {
+        Self { report, ..self }
+    }
+
+    /// Waits until every member that has joined through this connection is none any more, and the
+    /// brokers know: what it had can go to others at once. A member leaves when its feed is told
+    /// to, or dropped.
+    pub async fn left(&self) {
+        self.inner.members.gone().await;
     }
 
     /// The log of requests.
@@ -74,14 +90,19 @@ impl Kafka {
     #[must_use]
     pub fn join_requests(&self) -> Box<dyn Feed<Command>> {
         let topics = &self.inner.topics;
-        Box::new(Member::join(&self.inner.settings, &topics.requests, &topics.workers))
+        Box::new(Member::join(&self.joining(&topics.requests, &topics.workers)))
     }
 
     /// Joins a group on the log of events.
     #[must_use]
     pub fn join_events(&self, group: &str) -> Box<dyn Feed<Published>> {
         let topics = &self.inner.topics;
-        Box::new(Member::join(&self.inner.settings, &topics.finalevents, &topics.group(group)))
+        Box::new(Member::join(&self.joining(&topics.finalevents, &topics.group(group))))
+    }
+
+    fn joining<'a>(&'a self, topic: &'a str, group: &'a str) -> Joining<'a> {
+        let Inner { settings, members, .. } = self.inner.as_ref();
+        Joining { settings, topic, group, report: &self.report, members }
     }
 
     /// How many partitions the log of requests had when they were last counted.
@@ -124,6 +145,7 @@ fn connect(settings: Settings) -> Result<Kafka, Fault> {
         lookups,
         partitions: AtomicU32::new(partitions),
         event_partitions,
+        members: Members::default(),
         _counting: counting,
     });
     let counted = Arc::downgrade(&inner);
@@ -131,7 +153,7 @@ fn connect(settings: Settings) -> Result<Kafka, Fault> {
         .name("kafka-partitions".to_owned())
         .spawn(move || keep_counting(&counted, &ended, every))
         .map_err(Fault::Thread)?;
-    Ok(Kafka { inner })
+    Ok(Kafka { inner, report: Arc::new(|_, _| ()) })
 }
 
 /// How many partitions a topic has. Asked through a producer, it also tells the producer.

@@ -18,6 +18,7 @@ mod settings;
 mod topics;
 
 pub use fault::ConnectError;
+pub use feed::ReportMember;
 pub use kafka::Kafka;
 pub use letters::DeadLetterTopic;
 pub use settings::{Compression, GroupProtocol, Mechanism, Security, Settings};

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bson::raw::{RawArrayBuf, RawDocumentBuf};
 use metrics::histogram;
@@ -55,14 +55,14 @@ impl Convoy {
         Arc::new(Self { operation, into, queue: Mutex::default(), under_way })
     }
 
-    /// Sends documents, as many as one command takes, and gives what became of them, as if they
-    /// had been alone in their command.
+    /// Sends documents, as many as one command takes and not after that time, and gives what became
+    /// of them, as if they had been alone in their command.
     pub(crate) async fn send(
         self: &Arc<Self>,
         server: &Arc<Server>,
         documents: Vec<RawDocumentBuf>,
+        latest: Instant,
     ) -> Result<Reply, Fault> {
-        let latest = Instant::now() + Duration::from_millis(server.settings.send_ms_max);
         let (told, tells) = oneshot::channel();
         let nth = self.join(documents, latest, told);
         while self.has(nth) {
@@ -144,7 +144,9 @@ impl Convoy {
         }
         histogram!("ordain_mongo_convoy_callers", "operation" => self.operation)
             .record(riders.len() as f64);
-        let shares = match server.send(self.operation, self.into, documents).await {
+        let by = riders.iter().map(|rider| rider.latest).min().unwrap_or_else(Instant::now);
+        let sent = server.send_by(by, self.operation, (self.into, documents)).await;
+        let shares = match sent {
             Ok(reply) => shares(self.into.0, reply, &lengths),
             Err(fault) => Err(fault),
         };

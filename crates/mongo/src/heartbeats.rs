@@ -69,16 +69,16 @@ impl Heartbeats for Mongo {
         let member = heartbeat.member.clone();
         let said = bson::serialize_to_raw_document_buf(&Said::from(heartbeat));
         let said = said.map_err(|error| Fault::unreadable("a heartbeat", error.to_string()))?;
-        Ok(self.server.in_time(self.server.replace(&member, beat, said)).await?)
+        Ok(self.of_beats.in_time(self.of_beats.replace(&member, beat, said)).await?)
     }
 
     async fn leave(&self, member: &str) -> Result<(), Error> {
-        Ok(self.server.in_time(self.server.replace(member, LEFT, rawdoc! {})).await?)
+        Ok(self.of_beats.in_time(self.of_beats.replace(member, LEFT, rawdoc! {})).await?)
     }
 
     async fn beats(&self) -> Result<Vec<Heartbeat>, Error> {
         let query = Query::new(HEARTBEATS, doc! { "beat": { "$ne": LEFT } }, Shows::Local);
-        let found = self.server.in_time(self.server.find("heartbeats", query)).await?;
+        let found = self.of_beats.in_time(self.of_beats.find("heartbeats", query)).await?;
         let read = |document: &RawDocumentBuf| {
             let record: HeartbeatRecord = record::read(document)?;
             Heartbeat::try_from(record)

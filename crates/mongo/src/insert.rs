@@ -28,21 +28,21 @@ pub(crate) async fn insert(server: &Arc<Server>, commits: &[Arc<Commit>]) -> Ins
     if commits.is_empty() {
         return Inserted::all(0);
     }
+    // Whoever called has looked at the deadlines just now.
+    let most = Duration::from_millis(server.settings.send_ms_max);
+    let by = Instant::now() + most;
     if let Err(fault) = server.guarded().await {
         return Inserted::until(0, Stop::Unavailable(fault.into()));
     }
-    let begun = Instant::now();
-    let most = Duration::from_millis(server.settings.send_ms_max);
     let mut stored = 0;
     while let Some(rest) = commits.get(stored..).filter(|rest| !rest.is_empty()) {
-        // Whoever called has looked at the deadlines when this began.
-        if stored > 0 && begun.elapsed() > most {
+        if Instant::now() >= by {
             let late = Fault::not_sent(format!("the rest was not sent within {most:?}"));
             return Inserted::until(stored, Stop::Unavailable(late.into()));
         }
         let Part { documents, refused } = part(server, rest);
         if !documents.is_empty() {
-            let inserted = send(server, rest, documents).await;
+            let inserted = send(server, rest, (documents, by)).await;
             stored += inserted.stored;
             if let Some(stop) = inserted.stop {
                 return Inserted::until(stored, stop);
@@ -86,9 +86,13 @@ fn encode(commit: &Commit) -> Result<RawDocumentBuf, String> {
     Ok(document)
 }
 
-async fn send(server: &Arc<Server>, commits: &[Arc<Commit>], documents: Documents) -> Inserted {
+async fn send(
+    server: &Arc<Server>,
+    commits: &[Arc<Commit>],
+    (documents, by): (Documents, Instant),
+) -> Inserted {
     let count = documents.len();
-    let reply = match server.commits.send(server, documents).await {
+    let reply = match server.commits.send(server, documents, by).await {
         Ok(reply) => reply,
         Err(fault) if fault.is_certain() => {
             return Inserted::until(0, Stop::Unavailable(fault.into()));

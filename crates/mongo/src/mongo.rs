@@ -18,6 +18,7 @@ use crate::{Settings, connect, setup};
 #[derive(Clone)]
 pub struct Mongo {
     pub(crate) server: Arc<Server>,
+    pub(crate) of_beats: Arc<Server>,
 }
 
 impl Mongo {
@@ -30,7 +31,8 @@ impl Mongo {
         let options = connect::options(settings).await?;
         let client = Client::with_options(options).map_err(Fault::from)?;
         let database = client.database(&settings.prefix);
-        Ok(Self { server: Arc::new(Server::new(database, settings.clone())) })
+        let (server, of_beats) = Server::pair(&database, settings);
+        Ok(Self { server: Arc::new(server), of_beats: Arc::new(of_beats) })
     }
 
     /// Sets up what is missing of the collections and indexes, and checks that the servers can
@@ -51,13 +53,19 @@ impl Mongo {
         Ok(())
     }
 
-    /// Whether a primary answers, and to this user, and the database is set up.
+    /// Whether a primary answers, and to this user, and the database is set up. What an older
+    /// build has left out and is not needed to work is made up for where this user may.
     ///
     /// # Errors
     /// Why not.
     pub async fn check(&self) -> Result<(), Error> {
         self.ping().await?;
-        Ok(self.server.guarded().await?)
+        self.server.guarded().await?;
+        if let Err(fault) = setup::forget_the_dead(&self.server).await {
+            let remedy = "set the database up with `ordain topics ensure`";
+            tracing::warn!(%fault, remedy, "heartbeats of dead members stay");
+        }
+        Ok(())
     }
 
     /// The commit store.

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
 use bson::{Document, rawdoc};
 use metrics::{counter, histogram};
-use mongodb::Database;
+use mongodb::options::SelectionCriteria;
+use mongodb::{Database, ServerType};
 use tokio::sync::{OnceCell, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use crate::Settings;
 use crate::convoy::Convoy;
@@ -34,7 +35,7 @@ pub(crate) struct Server {
     pub(crate) commits: Arc<Convoy>,
     pub(crate) rows: Arc<Convoy>,
     pub(crate) marks: Arc<Convoy>,
-    /// As many as there are connections, so that what the driver is given is sent at once. Who
+    /// No more than there are connections, so that what the driver is given is sent at once. Who
     /// waits for one can still give up and be certain that nothing was sent.
     connections: Arc<Semaphore>,
 }
@@ -53,20 +54,26 @@ pub(crate) enum Writes {
 }
 
 impl Server {
-    pub(crate) fn new(database: Database, settings: Settings) -> Self {
+    /// The way for everything but heartbeats, and the way for those: they must not wait behind
+    /// anything, or who lives seems dead. Where there is only one connection, they share it.
+    pub(crate) fn pair(database: &Database, settings: &Settings) -> (Self, Self) {
         let connections = usize::try_from(settings.pool_connections_max).unwrap_or(usize::MAX);
         let connections = connections.clamp(1, Semaphore::MAX_PERMITS);
-        Self {
-            database,
-            settings,
+        let common = Arc::new(Semaphore::new(connections.saturating_sub(1).max(1)));
+        let of_beats =
+            if connections > 1 { Arc::new(Semaphore::new(1)) } else { Arc::clone(&common) };
+        let over = |connections| Self {
+            database: database.clone(),
+            settings: settings.clone(),
             guarded: OnceCell::new(),
             fence: Fence::default(),
             unanswered: Unanswered::default(),
             commits: Convoy::new("insert", (Writes::InsertInOrder, COMMITS)),
             rows: Convoy::new("write_rows", (Writes::Update, ROWS)),
             marks: Convoy::new("set_marks", (Writes::Update, MARKS)),
-            connections: Arc::new(Semaphore::new(connections)),
-        }
+            connections,
+        };
+        (over(common), over(of_beats))
     }
 
     /// Runs what the driver is to do, in a task of its own: whoever waits for it may go, the
@@ -76,8 +83,23 @@ impl Server {
         T: Send + 'static,
         F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
     {
+        let most = Duration::from_millis(self.settings.send_ms_max);
+        self.run_by(operation, driven, Instant::now() + most).await
+    }
+
+    /// The same, begun by then or not at all.
+    async fn run_by<T, F>(
+        &self,
+        operation: &'static str,
+        driven: F,
+        by: Instant,
+    ) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
+    {
         let begun = Instant::now();
-        let ran = self.ran(driven).await;
+        let ran = self.ran(driven, by).await;
         histogram!("ordain_mongo_operation_seconds", "operation" => operation)
             .record(begun.elapsed().as_secs_f64());
         if ran.is_err() {
@@ -86,15 +108,14 @@ impl Server {
         ran
     }
 
-    async fn ran<T, F>(&self, driven: F) -> Result<T, Fault>
+    async fn ran<T, F>(&self, driven: F, by: Instant) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
     {
-        let most = Duration::from_millis(self.settings.send_ms_max);
-        let connection = timeout(most, Arc::clone(&self.connections).acquire_owned())
+        let connection = timeout_at(by.into(), Arc::clone(&self.connections).acquire_owned())
             .await
-            .map_err(|_| Fault::not_sent(format!("no connection was free within {most:?}")))?
+            .map_err(|_| Fault::not_sent("no connection was free in time"))?
             .map_err(|_| Fault::not_sent("the store is closed"))?;
         let running = tokio::spawn(async move {
             let driven = driven.await;
@@ -129,6 +150,21 @@ impl Server {
         Reply::read(self.command(operation, self.writing(into, documents)).await?)
     }
 
+    /// The same, but not sent after that time, save for as long as a new connection takes.
+    pub(crate) async fn send_by(
+        &self,
+        by: Instant,
+        operation: &'static str,
+        (into, documents): ((Writes, &str), RawArrayBuf),
+    ) -> Result<Reply, Fault> {
+        let command = self.writing(into, documents);
+        let database = self.database.clone();
+        let driven = async move {
+            database.run_raw_command(command).selection_criteria(primary_by(by)).await
+        };
+        Reply::read(self.run_by(operation, driven, by).await?)
+    }
+
     /// A command that writes.
     pub(crate) fn writing(
         &self,
@@ -153,6 +189,18 @@ impl Server {
         let most = i64::try_from(self.settings.acknowledge_ms_max).unwrap_or(i64::MAX);
         rawdoc! { "w": "majority", "j": true, "wtimeout": most }
     }
+}
+
+/// Whoever takes writes, until then. A server that is chosen is sent to at once; one that appears
+/// later is not chosen.
+fn primary_by(by: Instant) -> SelectionCriteria {
+    SelectionCriteria::Predicate(Arc::new(move |server| {
+        let takes_writes = matches!(
+            server.server_type(),
+            ServerType::RsPrimary | ServerType::Mongos | ServerType::LoadBalancer
+        );
+        takes_writes && Instant::now() < by
+    }))
 }
 
 impl Server {
@@ -184,7 +232,8 @@ impl Server {
         let mut done = Vec::with_capacity(documents.len());
         while let Some(rest) = documents.get(done.len()..).filter(|rest| !rest.is_empty()) {
             let part = self.part(rest)?;
-            done.extend(convoy.send(self, part.to_vec()).await?.each(part.len())?);
+            let by = Instant::now() + Duration::from_millis(self.settings.send_ms_max);
+            done.extend(convoy.send(self, part.to_vec(), by).await?.each(part.len())?);
         }
         Ok(done)
     }

@@ -29,7 +29,8 @@ pub struct Settings {
     pub tls_ca_file: Option<PathBuf>,
     /// The client's own certificate and key (PEM, both in one file), where the servers want one.
     pub tls_certificate_key_file: Option<PathBuf>,
-    /// Connections to one server at most; what finds none free waits, at most `send_ms_max`.
+    /// Connections to one server at most; what finds none free waits, at most `send_ms_max`. Of
+    /// several, one is kept for heartbeats.
     pub pool_connections_max: u32,
     /// How long a call waits for a primary. What finds none was not sent.
     pub server_selection_ms_max: u64,
@@ -38,8 +39,8 @@ pub struct Settings {
     /// How often every server is asked how it is. One that has not answered after that time and
     /// `connect_ms_max` is given up, and with it what is under way there.
     pub heartbeat_ms: u64,
-    /// How long after a call began its commands may still be sent: to what a deadline is kept
-    /// beside `server_selection_ms_max` and `connect_ms_max`.
+    /// How long after a call began its commands may still be sent: to what a deadline is kept, and
+    /// to `connect_ms_max` beside it where a connection has to be made first.
     pub send_ms_max: u64,
     /// How long a majority may take to acknowledge a write before its result counts as unknown.
     pub acknowledge_ms_max: u64,

@@ -57,6 +57,12 @@ pub(crate) async fn ensure(server: &Server) -> Result<(), Fault> {
     // With it one revision of an aggregate is stored once; it also gives tails in order.
     let index = rawdoc! { "key": { "a": 1, "r": 1 }, "name": "aggregate_revision", "unique": true };
     index_of(server, COMMITS, index).await?;
+    forget_the_dead(server).await
+}
+
+/// Makes sure that heartbeats go that stand still. Each process sees to it, for a database may be
+/// older than this.
+pub(crate) async fn forget_the_dead(server: &Server) -> Result<(), Fault> {
     let index = rawdoc! {
         "key": { "at": 1 },
         "name": "heartbeat_age",

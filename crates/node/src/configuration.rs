@@ -156,6 +156,14 @@ impl Configuration {
     /// Whether the limits fit each other: what one part accepts, the next must be able to take.
     fn check(&self) -> anyhow::Result<()> {
         self.engine.check().map_err(anyhow::Error::msg)?;
+        for (name, url) in [("mongo.url", &self.mongo.url), ("redis.url", &self.redis.url)] {
+            // Never repeated: whatever shows the configuration would show the password.
+            anyhow::ensure!(
+                !url.contains('@'),
+                "{name} holds a user or a password; name the user with `username` and where the \
+                 password is with `password_file` or `password_variable`"
+            );
+        }
         let record = u64::from(self.kafka.record_bytes_max);
         for (name, bytes) in [
             ("api.submit.command_bytes_max", self.api.submit.command_bytes_max),

@@ -7,6 +7,7 @@ pub(crate) use fleet::{mongo, no_kafka, no_mongo};
 
 use std::sync::Arc;
 
+use ordain_api::Readiness;
 use ordain_kafka::Kafka;
 use ordain_model::Command;
 use ordain_ports::{
@@ -63,6 +64,7 @@ impl Home {
     pub(crate) async fn open(
         kind: HomeKind,
         configuration: &Configuration,
+        readiness: &Readiness,
     ) -> anyhow::Result<Self> {
         match kind {
             HomeKind::Directory => {
@@ -70,7 +72,7 @@ impl Home {
                 let home = ordain_embedded::Home::open(directory, &configuration.embedded)?;
                 Ok(Self { stores: in_directory(&home), place: Place::Directory(home) })
             }
-            HomeKind::Fleet => fleet::connect(configuration).await,
+            HomeKind::Fleet => fleet::connect(configuration, readiness).await,
         }
     }
 
@@ -157,7 +159,8 @@ impl Home {
     pub(crate) async fn close(self) {
         match self.place {
             Place::Directory(home) => home.close().await,
-            Place::Fleet(..) => {}
+            // Else the others would wait for as long as a silent member may be silent.
+            Place::Fleet(kafka, _) => kafka.left().await,
         }
     }
 }

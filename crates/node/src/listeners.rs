@@ -25,13 +25,19 @@ pub(crate) struct Listeners {
     serving: Vec<JoinHandle<ordain_api::Drained>>,
 }
 
-impl Listeners {
-    /// Begins to serve operators, and clients if so said.
+/// Listeners that nobody is served on yet.
+pub(crate) struct Bound {
+    public: Option<Server>,
+    admin: Server,
+    scheme: &'static str,
+}
+
+impl Bound {
+    /// Listens for operators, and for clients if so said.
     ///
     /// # Errors
     /// An address that cannot be listened on, or a certificate that cannot be used.
-    pub(crate) async fn start(
-        api: &Arc<Api>,
+    pub(crate) async fn bind(
         configuration: &Configuration,
         for_clients: bool,
     ) -> anyhow::Result<Self> {
@@ -42,6 +48,12 @@ impl Listeners {
             false => None,
         };
         let admin = bind("metrics", &configuration.metrics).await?.secured(tls);
+        Ok(Self { public, admin, scheme })
+    }
+
+    /// Begins to serve whoever has come, and whoever comes.
+    pub(crate) fn serve(self, api: &Arc<Api>, configuration: &Configuration) -> Listeners {
+        let Self { public, admin, scheme } = self;
         let (address, metrics) = (public.as_ref().map(Server::address), admin.address());
         let stop = CancellationToken::new();
         let closing = configuration.drain_ms_max / CLOSING;
@@ -53,9 +65,11 @@ impl Listeners {
         let public = public.map(|server| serve(server, ordain_api::public(api)));
         let admin = serve(admin, ordain_api::admin(api));
         let serving = public.into_iter().chain([admin]).collect();
-        Ok(Self { address, metrics, scheme, stop, serving })
+        Listeners { address, metrics, scheme, stop, serving }
     }
+}
 
+impl Listeners {
     /// Says whether every connection could finish.
     pub(crate) async fn stop(self) -> anyhow::Result<bool> {
         self.stop.cancel();

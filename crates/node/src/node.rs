@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ordain_api::{Api, Parts};
+use ordain_model::{BadDefinition, Registry};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::home::{Home, HomeKind};
-use crate::listeners::Listeners;
+use crate::listeners::{Bound, Listeners};
 use crate::roles::{self, Health, Role, Running};
 use crate::{Configuration, Loaded, logs, meters};
 
@@ -111,9 +112,9 @@ impl Node {
     async fn start(kind: HomeKind, roles: &[Role], loaded: &Loaded) -> anyhow::Result<Self> {
         let configuration = &loaded.configuration;
         let render = meters::start()?;
-        let home = Home::open(kind, configuration).await?;
         let health = Health::default();
-        let registry = Arc::new(ordain_domain::registry()?);
+        let home = Home::open(kind, configuration, &health.readiness).await?;
+        let registry = Arc::new(registry()?);
         let api = Api::start(Parts {
             settings: configuration.api.clone(),
             registry: Arc::clone(&registry),
@@ -126,6 +127,9 @@ impl Node {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
         .await?;
+        let for_clients = roles.contains(&Role::Api);
+        // Who cannot listen shall not have joined anything.
+        let bound = Bound::bind(configuration, for_clients).await?;
         let mut running = Vec::new();
         // The worker announces its commands before any is taken.
         if roles.contains(&Role::Worker) {
@@ -134,8 +138,7 @@ impl Node {
         if roles.contains(&Role::View) {
             running.push(roles::views(&home, configuration, &health));
         }
-        let for_clients = roles.contains(&Role::Api);
-        let listeners = Listeners::start(&api, configuration, for_clients).await?;
+        let listeners = bound.serve(&api, configuration);
         Ok(Self { api, listeners, running, roles: roles.to_vec(), home })
     }
 
@@ -176,6 +179,13 @@ impl Node {
             _ = home.failed() => Ok(Ended::Failed),
         }
     }
+}
+
+/// The aggregate types of this build.
+fn registry() -> Result<Registry, BadDefinition> {
+    #[cfg(feature = "broken")]
+    fail::fail_point!("newer-build", |_| ordain_domain::newer_registry());
+    ordain_domain::registry()
 }
 
 /// What asks the process to end.

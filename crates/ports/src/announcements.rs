@@ -1,7 +1,7 @@
 //! Announcements: which commands any build of the fleet has ever known.
 
 use async_trait::async_trait;
-use ordain_model::SchemaHash;
+use ordain_model::{Registry, SchemaHash};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -15,6 +15,20 @@ pub struct Announced {
     pub command: String,
     /// The hash of its schema.
     pub schema: SchemaHash,
+}
+
+impl Announced {
+    /// The commands that the rules in `registry` decide.
+    pub fn all_of(registry: &Registry) -> impl Iterator<Item = Self> {
+        registry.iter().flat_map(|handler| {
+            let definition = handler.definition();
+            definition.commands.iter().map(|command| Self {
+                aggregate_type: definition.name.to_string(),
+                command: command.name.to_string(),
+                schema: command.schema.hash(),
+            })
+        })
+    }
 }
 
 /// Remembers for good what was ever announced.

@@ -28,6 +28,11 @@ pub struct Heartbeat {
     pub last_error: Option<String>,
 }
 
+impl Heartbeat {
+    /// What workers say of their role.
+    pub const WORKER: &'static str = "worker";
+}
+
 /// How one partition is doing at its owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LaneBeat {

@@ -4,7 +4,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::Wait;
-use crate::scripted::{Beats, Log, Scripted, Stored, deposit, success};
+use crate::scripted::{Beats, Log, Scripted, Stored, deposit, ports, success};
 
 struct Asked {
     log: Arc<Log>,
@@ -16,7 +16,7 @@ struct Asked {
 impl Asked {
     fn new(ends: &[u64], progress: &[Option<u64>]) -> Self {
         let (log, beats) = (Arc::<Log>::default(), Arc::<Beats>::default());
-        let owners = Owners::start(log.clone(), beats.clone(), &SubmitLimits::default());
+        let owners = Owners::start(&ports(&log, &beats), &SubmitLimits::default());
         let asked = Self { log, outcomes: Arc::default(), owners: Arc::new(owners), beats };
         asked.log.ends.send_replace(ends.to_vec());
         asked.log.progress.send_replace(progress.to_vec());

@@ -120,6 +120,7 @@ fn invalid(api: &Api, request: &Request, why: Invalid) -> Problem {
 fn refused(why: Refusal) -> Problem {
     Problem::not_accepted(match why {
         Refusal::TenantBusy => return Problem::too_many(),
+        Refusal::NotAnnounced => return Problem::not_announced(),
         Refusal::Busy => "as many commands are on their way as may be",
         Refusal::Overloaded => "so many commands stand before it that it would wait for too long",
         Refusal::NoWorker => "no worker takes up commands to this aggregate at the moment",

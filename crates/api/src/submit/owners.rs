@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ordain_model::AggregateKey;
-use ordain_ports::{CommandLog, Error, Heartbeats};
+use ordain_ports::{Announced, CommandLog, Error, Heartbeats};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -20,7 +20,7 @@ pub(super) use table::Sent;
 use table::Table;
 pub(crate) use table::{Member, Partition};
 
-use super::{Refusal, SubmitLimits};
+use super::{Refusal, Request, SubmitLimits, SubmitPorts};
 use watch::{Heard, Watch};
 
 /// How much sooner it is read again while a partition has no owner: who waits for one shall not
@@ -80,14 +80,16 @@ pub(super) struct Refused {
 
 impl Owners {
     /// Begins to watch.
-    pub(crate) fn start(
-        log: Arc<dyn CommandLog>,
-        heartbeats: Arc<dyn Heartbeats>,
-        limits: &SubmitLimits,
-    ) -> Self {
+    pub(crate) fn start(ports: &SubmitPorts, limits: &SubmitLimits) -> Self {
         let limits = Limits::from(limits);
         let table = Arc::new(RwLock::new(Arc::new(Table::unread("not read yet".to_owned()))));
-        let reader = Reader { log, heartbeats, limits, table: Arc::clone(&table) };
+        let reader = Reader {
+            log: Arc::clone(&ports.log),
+            heartbeats: Arc::clone(&ports.heartbeats),
+            own: Announced::all_of(&ports.registry).collect(),
+            limits,
+            table: Arc::clone(&table),
+        };
         let reading = tokio::spawn(reader.run()).abort_handle();
         Self { table, limits, reading }
     }
@@ -97,14 +99,20 @@ impl Owners {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether a command to this aggregate may be sent; if so, it counts as sent until it is done
-    /// or the owners are read again.
+    /// Whether a command may be sent; if so, it counts as sent until it is done or the owners are
+    /// read again.
     ///
     /// # Errors
-    /// Nobody would take it up, or not in time.
-    pub(super) fn admit(&self, to: &AggregateKey, patience: Patience) -> Result<Sent, Refused> {
+    /// Nobody would take it up, or not in time, or somebody might who does not know it.
+    pub(super) fn admit(&self, request: &Request, patience: Patience) -> Result<Sent, Refused> {
         let table = self.table();
-        let Some(partition) = table.partition_of(to) else { return Ok(Sent::default()) };
+        if !table.is_announced(request) {
+            let retry_after = table::spread(self.limits.missing_after);
+            return Err(Refused { why: Refusal::NotAnnounced, retry_after });
+        }
+        let Some(partition) = table.partition_of(&request.aggregate) else {
+            return Ok(Sent::default());
+        };
         let max = self.limits.retry_after_max;
         if partition.is_missing {
             let retry_after = partition.promise(self.limits.missing_after, max);
@@ -143,6 +151,8 @@ impl Drop for Owners {
 struct Reader {
     log: Arc<dyn CommandLog>,
     heartbeats: Arc<dyn Heartbeats>,
+    /// The commands that this build accepts.
+    own: Vec<Announced>,
     limits: Limits,
     table: Arc<RwLock<Arc<Table>>>,
 }
@@ -152,7 +162,9 @@ impl Reader {
     async fn run(self) {
         let failed = metrics::counter!("ordain_api_failed_owner_reads");
         let missing = metrics::gauge!("ordain_api_missing_owners");
-        let mut watch = Watch::new(self.limits.missing_after, self.limits.read_every * 2);
+        let unannounced = metrics::gauge!("ordain_api_unannounced_commands");
+        let mut watch =
+            Watch::new(self.own.clone(), self.limits.missing_after, self.limits.read_every * 2);
         loop {
             let begun = Instant::now();
             let table = match self.hear().await {
@@ -165,6 +177,7 @@ impl Reader {
             };
             let without = table.partitions.iter().filter(|one| one.is_missing).count();
             missing.set(without as f64);
+            unannounced.set(table.unannounced.len() as f64);
             let is_whole = table.partitions.iter().all(|one| one.owner.is_some());
             *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
             let pause = self.limits.read_every;

@@ -1,11 +1,14 @@
 //! What a worker says of itself every second.
 
+use std::sync::atomic::Ordering;
+
 use ordain_engine::Settings;
-use ordain_model::Timestamp;
+use ordain_model::{Outcome, Timestamp};
 use ordain_ports::{Announced, Heartbeat, LaneBeat};
 use ordain_testkit::faulty::Insert;
 use ordain_testkit::{Gate, until};
 
+use crate::probe::{HOLDS, MAY_GO};
 use crate::world::{START, World, add, wanted};
 
 /// A world whose workers beat often.
@@ -82,9 +85,10 @@ async fn a_lane_says_how_far_it_is_what_it_can_and_how_long_its_oldest_record_wa
     world.commits.plan(Insert::PausedBefore(gate.clone()));
     let working = world.work();
     gate.reached().await;
-    // The log stamps records by the clock of the machine.
+    // The log stamps records by the clock of the machine, which may be behind that of the world.
     world.clock.set(Timestamp::from_nanoseconds(4_000_000_000_000_000_000));
-    let before = world.lane_beats("a wait", |lane| lane.oldest_wait_ms > 0).await.oldest_wait_ms;
+    let is_told = |lane: &LaneBeat| lane.oldest_wait_ms > 1_000_000_000_000;
+    let before = world.lane_beats("a wait", is_told).await.oldest_wait_ms;
     world.clock.advance_ms(7_000);
     let waits = world.lane_beats("a wait", |lane| lane.oldest_wait_ms == before + 7_000).await;
     assert_eq!((waits.progress, waits.capacity_per_second), (None, None), "nothing is handled");
@@ -117,5 +121,24 @@ async fn a_lane_that_stands_still_and_an_error_are_said() {
     let error = |beats: &[Heartbeat]| beats.first()?.last_error.clone();
     let error = world.beaten("the error", error).await;
     assert!(error.contains("partition 0: insert: "), "{error}");
+    working.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_worker_beats_while_its_rules_take_long() {
+    let world = world(1);
+    world
+        .append(&[wanted("p", "a", "sleep", r#"{"ms":20}"#), wanted("p", "b", "hold", "{}")])
+        .await;
+    let working = world.work();
+    until("a rule that holds its thread", || async { HOLDS.load(Ordering::SeqCst).then_some(()) })
+        .await;
+    let counted = |beats: &[Heartbeat]| beats.first().map(|beat| beat.beat);
+    let before = world.beaten("a beat", counted).await;
+    // More than may have been on its way.
+    world.beaten("more", |beats| counted(beats).filter(|beat| *beat > before + 3)).await;
+    MAY_GO.store(true, Ordering::SeqCst);
+    // Where the rule kept the only thread to itself, no limit but its own has ended that.
+    assert_eq!(world.outcome("p", "b").await.outcome, Outcome::Success);
     working.drain().await;
 }

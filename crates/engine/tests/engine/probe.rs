@@ -1,5 +1,8 @@
 //! An aggregate type for tests: it counts, refuses, and misbehaves on demand.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use ordain_model::{Aggregate, Code, CommandSchema, EventSchema};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +35,24 @@ pub(crate) enum Command {
     Unfoldable {},
     /// The rule takes so long.
     Sleep { ms: u64 },
+    /// The rule holds its thread until the test lets it go, but not for ever.
+    Hold {},
+}
+
+/// Whether a rule holds its thread.
+pub(crate) static HOLDS: AtomicBool = AtomicBool::new(false);
+/// Whether it may let it go.
+pub(crate) static MAY_GO: AtomicBool = AtomicBool::new(false);
+/// So long it holds it at most.
+const HOLD_MAX: Duration = Duration::from_secs(20);
+
+fn hold() {
+    HOLDS.store(true, Ordering::SeqCst);
+    let end = Instant::now() + HOLD_MAX;
+    while !MAY_GO.load(Ordering::SeqCst) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(MAY_GO.load(Ordering::SeqCst), "nobody else ran meanwhile");
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,6 +85,7 @@ impl Aggregate for Probe {
         command("invalid"),
         command("unfoldable"),
         command("sleep"),
+        command("hold"),
     ];
     const EVENTS: &'static [EventSchema] = &[
         EventSchema {
@@ -86,7 +108,11 @@ impl Aggregate for Probe {
             Command::Invalid {} => Ok(vec![added(-1)]),
             Command::Unfoldable {} => Ok(vec![Event::Poisoned {}]),
             Command::Sleep { ms } => {
-                std::thread::sleep(std::time::Duration::from_millis(ms));
+                std::thread::sleep(Duration::from_millis(ms));
+                Ok(Vec::new())
+            }
+            Command::Hold {} => {
+                hold();
                 Ok(Vec::new())
             }
         }

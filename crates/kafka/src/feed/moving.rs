@@ -143,6 +143,7 @@ impl<R: Recorded> Session<'_, R> {
         }
         let carried = carry_out(&self.consumer, &Move::Come(list));
         carried.map_err(failed("taking partitions over"))?;
+        self.run.standing.accepted();
         if self.leaving.is_none() {
             for partition in &moving.partitions {
                 if let Some(slot) = self.slots.get_mut(partition) {

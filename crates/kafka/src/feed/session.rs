@@ -56,6 +56,7 @@ pub(crate) enum End {
 impl<'a, R: Recorded> Session<'a, R> {
     /// Joins.
     pub(crate) fn start(run: &'a Run<R>) -> Result<Self, Fault> {
+        fail::fail_point!("kafka-feed-start");
         let config = config::config(&run.settings, &run.group)?;
         let made = config.create_with_context(Handover::default());
         let mut consumer: BaseConsumer<Handover> = made.map_err(Fault::of("making a consumer"))?;
@@ -155,7 +156,12 @@ impl<'a, R: Recorded> Session<'a, R> {
             // A driver that says so may never consume again, so it gets no chance to.
             return Err(End::Failed(Fault::of("being a member of a group")(error)));
         }
-        tracing::debug!(%error, "kafka_consumer_told");
+        let told = Fault::of("being a member of a group")(error);
+        if told.needs_person() {
+            self.run.standing.refused(&told);
+        } else {
+            tracing::debug!(told = told.told(), "kafka_consumer_told");
+        }
         Ok(())
     }
 
@@ -210,6 +216,7 @@ impl<'a, R: Recorded> Session<'a, R> {
     fn hear_answer(&mut self, answer: Answer) -> Result<(), End> {
         match answer {
             Answer::Committed(Ok(())) => {
+                self.run.standing.accepted();
                 for (partition, progress) in self.saves.saved() {
                     if let Some(slot) = self.slots.get_mut(&partition) {
                         slot.saved = slot.saved.max(Some(progress));
@@ -300,6 +307,7 @@ impl<'a, R: Recorded> Session<'a, R> {
 
     /// Leaves the group. Nothing counts any more that a lane of this membership does.
     fn close(mut self) {
+        fail::fail_point!("kafka-feed-close");
         self.run.desk.fence_all();
         self.consumer.context().close();
         // Waits for what is under way, so that nothing of it comes after the leaving.

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::session::{End, Session};
+use super::standing::Standing;
 use super::{Desk, Order};
 use crate::fault::Fault;
 use crate::record::Recorded;
@@ -19,6 +20,7 @@ pub(crate) struct Run<R> {
     pub(crate) settings: Settings,
     pub(crate) topic: String,
     pub(crate) group: String,
+    pub(crate) standing: Standing,
     pub(crate) desk: Arc<Desk<R>>,
 }
 
@@ -35,6 +37,9 @@ impl<R: Recorded> Run<R> {
             self.desk.end_lanes();
             metrics::counter!("ordain_kafka_memberships_failed").increment(1);
             tracing::warn!(fault = %failed, group = self.group, "kafka_membership_failed");
+            if failed.needs_person() {
+                self.standing.refused(&failed);
+            }
             if matches!(failed, Fault::SameInstance) {
                 self.desk.give_up(failed);
                 break;

@@ -23,7 +23,7 @@ const PARTITIONS_PER_WORKER: u32 = 10;
 /// What topics a fleet wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicsWanted {
-    /// How many partitions `requests` is to have; it may be raised at any time.
+    /// How many partitions `requests` is to have at least; it may be raised at any time.
     pub partitions: u32,
     /// How many partitions `finalevents` is to have, for good; a generous number when unset.
     pub event_partitions: Option<u32>,
@@ -177,6 +177,13 @@ impl Ensuring<'_> {
         found.check(self.settings, want.kind == Kind::Raisable)?;
         let had = found.partitions;
         let found = self.raise(want, found)?;
+        if want.kind == Kind::Raisable && found.partitions > want.partitions {
+            warnings.push(format!(
+                "{} has {} partitions, and keeps them, though {} are asked for: they are never \
+                 lowered",
+                want.name, found.partitions, want.partitions
+            ));
+        }
         if want.kind != Kind::Raisable && found.retention_ms() != want.retention_ms {
             warnings.push(format!(
                 "{} keeps records for {}, not for {}: alter its retention.ms if that is not meant",
@@ -228,10 +235,7 @@ impl Ensuring<'_> {
             ));
         }
         if found.partitions > want.partitions {
-            return refuse(format!(
-                "it has {} partitions already, and they can only be raised",
-                found.partitions
-            ));
+            return Ok(found);
         }
         let raised = NewPartitions::new(want.name, want.partitions as usize);
         let raising = wait(self.admin.create_partitions([&raised], &self.options));

@@ -3,8 +3,12 @@
 use std::time::{Duration, Instant};
 
 use ordain_kafka::{Settings, ensure_topics};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
-use crate::fresh::{append, connected, lane, lanes, numbered, read, settings, wanted, within};
+use crate::fresh::{
+    LIMIT, append, connected, lane, lanes, numbered, read, settings, wanted, within,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn partitions_raised_while_running_are_used_and_read() {
@@ -129,4 +133,32 @@ async fn two_members_of_one_name_are_not_both_members() {
     assert!(told.to_string().contains("same instance"), "{told}");
     assert!(held.is_revoked() && held.save(1).await.is_err_and(|error| error.is_stop()));
     new.save(1).await.expect("the second saves");
+}
+
+/// How many members the brokers know of in the workers' group.
+fn known_members(settings: &Settings) -> usize {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &settings.bootstrap_servers)
+        .create()
+        .expect("a client");
+    let group = format!("{}.workers", settings.prefix);
+    let groups = consumer.fetch_group_list(Some(&group), LIMIT).expect("asks");
+    groups.groups().iter().map(|group| group.members().len()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn once_all_have_left_the_brokers_know_of_no_member() {
+    let settings = settings();
+    let kafka = connected(&settings, 1).await;
+    within("nobody to leave", kafka.left()).await;
+    let mut feed = kafka.join_requests();
+    let held = lane(&mut feed).await;
+    assert_eq!(known_members(&settings), 1);
+    // Leaving takes its time.
+    fail::cfg("kafka-feed-close", "sleep(2000)").expect("a crash point");
+    feed.leave();
+    drop(held);
+    within("the member to leave", kafka.left()).await;
+    assert_eq!(known_members(&settings), 0);
+    fail::remove("kafka-feed-close");
 }

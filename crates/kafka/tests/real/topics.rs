@@ -54,8 +54,10 @@ async fn requests_are_raised_and_never_lowered() {
     let raised = ensure_topics(&settings, &few).await.expect("raises");
     assert_eq!((raised.topics[0].raised_from, raised.topics[0].partitions), (Some(2), 5));
     assert!(raised.warnings.iter().any(|warning| warning.contains("30 are better")), "{raised:?}");
-    let why = refusal(&settings, &wanted(4)).await;
-    assert!(why.contains("only be raised"), "{why}");
+    let kept = ensure_topics(&settings, &wanted(4)).await.expect("leaves them as they are");
+    assert_eq!((kept.topics[0].raised_from, kept.topics[0].partitions), (None, 5));
+    let says = |warning: &String| warning.contains("5 partitions") && warning.contains("lowered");
+    assert!(kept.warnings.iter().any(says), "{kept:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

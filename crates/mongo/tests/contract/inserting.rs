@@ -1,12 +1,13 @@
 //! Inserts at the limits of the server, and over connections that break.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mongodb::bson::doc;
 use ordain_model::Commit;
 use ordain_ports::contract::samples::{Line, json, request};
 use ordain_ports::{Action, Stop};
+use ordain_testkit::until;
 
 use crate::database::{Database, tail};
 use crate::proxy::{Next, Proxy};
@@ -139,4 +140,37 @@ async fn a_server_that_is_not_there_was_not_sent_anything() {
         panic!("it was certainly not sent: {:?}", inserted.stop);
     };
     assert_eq!(error.action(), Action::TryAgain);
+}
+
+/// The deadlines of what is inserted were checked before; a primary may come much later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_insert_is_not_sent_to_a_primary_that_comes_too_late() {
+    let database = Database::new();
+    let direct = database.ready().await;
+    let proxy = Proxy::to(&database.0.url).await;
+    let most = Duration::from_millis(300);
+    let cut = database
+        .connect_with(|settings| {
+            settings.url = proxy.url.clone();
+            settings.send_ms_max = 300;
+            settings.server_selection_ms_max = 5_000;
+        })
+        .await;
+    let mut line = Line::of("a");
+    let first = line.success(1);
+    assert!(cut.commits().insert(&[Arc::clone(&first)]).await.stop.is_none(), "it passes on");
+    proxy.shut(true);
+    until("the driver to know that nobody is there", || async {
+        cut.ping().await.is_err_and(|error| error.to_string().contains("not asked")).then_some(())
+    })
+    .await;
+    let (commits, late) = (cut.commits(), line.success(1));
+    let inserting = tokio::spawn(async move { commits.insert(&[late]).await });
+    // It is this time itself that matters, not what happens in it.
+    tokio::time::sleep(most * 2).await;
+    assert!(!inserting.is_finished(), "it waits for a primary");
+    proxy.shut(false);
+    let inserted = inserting.await.expect("it ends");
+    assert!(matches!(inserted.stop, Some(Stop::Unavailable(_))), "{inserted:?}");
+    assert_eq!(tail(&direct, &line).await, [first], "it was sent late");
 }

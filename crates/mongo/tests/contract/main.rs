@@ -2,6 +2,7 @@
 //! cannot ask for: limits, cut connections, passwords, databases that are not set up.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
+mod beating;
 mod database;
 mod inserting;
 mod marking;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// What happens to the next insert or mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub(crate) enum Next {
 pub(crate) struct Proxy {
     pub(crate) url: String,
     next: Arc<AtomicU8>,
+    is_shut: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -34,8 +36,20 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let own = listener.local_addr().expect("an address").to_string();
         let next = Arc::new(AtomicU8::new(Next::Pass as u8));
-        tokio::spawn(accept(listener, server.to_owned(), Arc::clone(&next)));
-        Self { url: format!("mongodb://{own}/?directConnection=true"), next }
+        let is_shut = watch::Sender::new(false);
+        let shut = is_shut.subscribe();
+        tokio::spawn(accept(listener, server.to_owned(), (Arc::clone(&next), shut)));
+        Self { url: format!("mongodb://{own}/?directConnection=true"), next, is_shut }
+    }
+
+    /// From now on nothing gets through, and what is there is cut; or again as before.
+    pub(crate) fn shut(&self, is_shut: bool) {
+        self.is_shut.send_replace(is_shut);
+    }
+
+    /// Whether what was to happen next has happened.
+    pub(crate) fn has_happened(&self) -> bool {
+        self.next.load(Ordering::SeqCst) == Next::Pass as u8
     }
 
     pub(crate) fn next(&self, next: Next) {
@@ -43,10 +57,23 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: String, next: Arc<AtomicU8>) {
+async fn accept(
+    listener: TcpListener,
+    server: String,
+    (next, shut): (Arc<AtomicU8>, watch::Receiver<bool>),
+) {
     while let Ok((client, _)) = listener.accept().await {
+        if *shut.borrow() {
+            continue;
+        }
         let Ok(server) = TcpStream::connect(&server).await else { continue };
-        tokio::spawn(connection(client, server, Arc::clone(&next)));
+        let (carried, mut shut) = (connection(client, server, Arc::clone(&next)), shut.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = carried => {}
+                _ = shut.wait_for(|shut| *shut) => {}
+            }
+        });
     }
 }
 

@@ -55,14 +55,23 @@ async fn commits_that_contradict_the_index_call_a_person() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_heartbeat_that_stands_still_is_removed_after_minutes() {
     let database = Database::new();
-    database.ready().await;
+    let mongo = database.ready().await;
+    assert!(matches!(heartbeat_limits(&database).await[..], [60..=600]));
+    // A database that was set up by a build which did not know of it.
+    let drop = doc! { "dropIndexes": "heartbeats", "index": "heartbeat_age" };
+    database.raw().await.run_command(drop).await.expect("drops");
+    assert!(heartbeat_limits(&database).await.is_empty());
+    mongo.check().await.expect("a process can begin");
+    assert!(matches!(heartbeat_limits(&database).await[..], [60..=600]));
+}
+
+/// After how many seconds heartbeats are removed that stand still.
+async fn heartbeat_limits(database: &Database) -> Vec<i32> {
     let listed = database.raw().await.run_command(doc! { "listIndexes": "heartbeats" }).await;
     let listed = listed.expect("lists");
     let indexes = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
     let indexes = indexes.expect("indexes").iter().filter_map(mongodb::bson::Bson::as_document);
-    let limits: Vec<i32> =
-        indexes.filter_map(|index| index.get_i32("expireAfterSeconds").ok()).collect();
-    assert!(matches!(limits[..], [60..=600]), "{limits:?}");
+    indexes.filter_map(|index| index.get_i32("expireAfterSeconds").ok()).collect()
 }
 
 const PASSWORD: &str = "hunter2/ü @:";

@@ -125,3 +125,20 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
     let absent = Configuration::load(Some(Path::new("/nowhere.toml")), &Flags::default());
     assert!(absent.unwrap_err().to_string().contains("/nowhere.toml"));
 }
+
+/// Whoever shows a configuration shows every URL in it.
+#[test]
+fn a_url_with_a_password_is_refused_and_not_repeated() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("some.toml");
+    for (name, text) in [
+        ("mongo.url", "[mongo]\nurl = \"mongodb://user:hunter2@localhost\""),
+        ("redis.url", "[redis]\nurl = \"redis://:hunter2@localhost:6379\""),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let why = Configuration::load(Some(&file), &Flags::default()).unwrap_err();
+        let why = format!("{why:#} {why:?}");
+        assert!(why.contains(name) && why.contains("password_file"), "{why}");
+        assert!(!why.contains("hunter2"), "{why}");
+    }
+}

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use ordain_kafka::{ConnectError, Kafka};
+use ordain_api::Readiness;
+use ordain_kafka::{ConnectError, Kafka, ReportMember};
 use ordain_mongo::Mongo;
 use ordain_ports::{Action, Error};
 use ordain_redis::Redis;
@@ -16,11 +17,15 @@ use crate::Configuration;
 ///
 /// # Errors
 /// Which of them cannot be used, where it was looked for, and why.
-pub(crate) async fn connect(configuration: &Configuration) -> anyhow::Result<Home> {
+pub(crate) async fn connect(
+    configuration: &Configuration,
+    readiness: &Readiness,
+) -> anyhow::Result<Home> {
     let mongo = mongo(configuration).await?;
     mongo.check().await.map_err(|error| no_mongo(configuration, &error))?;
     let kafka = Kafka::connect(&configuration.kafka).await;
     let kafka = kafka.map_err(|error| no_kafka(configuration, error))?;
+    let kafka = kafka.reporting(reporting(readiness));
     let url = &configuration.redis.url;
     let redis = Redis::connect(&configuration.redis).await;
     let redis = redis.map_err(|error| {
@@ -30,6 +35,15 @@ pub(crate) async fn connect(configuration: &Configuration) -> anyhow::Result<Hom
         tracing::warn!(url, %error, "redis is away: answers wait for look-ups until it is back");
     }
     Ok(Home { stores: stores(&kafka, &mongo)?, place: Place::Fleet(kafka, redis) })
+}
+
+/// Makes every group that the brokers keep this process out of show in `/readyz`.
+fn reporting(readiness: &Readiness) -> ReportMember {
+    let readiness = readiness.clone();
+    Arc::new(move |group, refused| {
+        let status = refused.map_or(Ok(()), |why| Err(format!("no member: {why}")));
+        readiness.set(format!("group {group}"), status);
+    })
 }
 
 /// Makes ready to use MongoDB.

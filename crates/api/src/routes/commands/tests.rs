@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use http::Request;
 use ordain_model::{Code, Command, Commit, Outcome};
-use ordain_ports::{Answer, Delivered, NotAccepted};
+use ordain_ports::{Answer, Delivered, Heartbeat, NotAccepted};
 use tokio::task::JoinHandle;
 
 use crate::document;
@@ -244,6 +244,12 @@ async fn who_would_wait_in_vain_or_has_too_much_on_the_way_is_told_when_to_come_
     tokio::time::sleep(Duration::from_secs(3)).await;
     let missing = send(&stage, request("d")).await.unwrap();
     assert_eq!(missing.problem(), (503, "NOT_ACCEPTED".to_owned()));
+    // One of another build comes, and knows nothing of this one's.
+    stage.beats.set(Some(vec![Heartbeat { announced: Vec::new(), ..worker("new", 2) }]));
+    tokio::time::sleep(Duration::from_millis(1_001)).await;
+    let unannounced = send(&stage, request("e")).await.unwrap();
+    assert_eq!(unannounced.problem(), (503, "NOT_ANNOUNCED".to_owned()));
+    assert!(unannounced.header("retry-after").is_some());
     let why = |read: &Read| read.json()["detail"].as_str().unwrap().to_owned();
     assert!(why(&overloaded).contains("wait for too long"), "{overloaded:?}");
     assert!(why(&missing).contains("no worker"), "{missing:?}");

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ordain_model::AggregateKey;
-use ordain_ports::{Heartbeat, LaneBeat, partition_of};
+use ordain_ports::{Announced, Heartbeat, LaneBeat, partition_of};
 use tokio::time::Instant;
+
+use crate::Request;
 
 /// How much the advice on when to try again is spread, either way: who is refused at once must not
 /// come back at once.
@@ -23,6 +25,8 @@ pub(crate) struct Table {
     pub(crate) partitions: Vec<Partition>,
     /// The members, dead ones among them.
     pub(crate) members: Vec<Member>,
+    /// The commands of this build that a worker which certainly lives does not announce.
+    pub(super) unannounced: Vec<Announced>,
 }
 
 /// A member of the fleet.
@@ -34,6 +38,8 @@ pub(crate) struct Member {
     pub(crate) still: Duration,
     /// Whether it counts as living.
     pub(crate) is_alive: bool,
+    /// Whether this process has seen it beat: what was there before may be of one who is dead.
+    pub(super) has_moved: bool,
 }
 
 /// A partition.
@@ -88,8 +94,17 @@ impl Default for Promised {
 impl Table {
     /// Nothing is known.
     pub(super) fn unread(why: String) -> Self {
-        let (partitions, members) = (Vec::new(), Vec::new());
-        Self { read: Instant::now(), unread: Some(why), partitions, members }
+        let (partitions, members, unannounced) = (Vec::new(), Vec::new(), Vec::new());
+        Self { read: Instant::now(), unread: Some(why), partitions, members, unannounced }
+    }
+
+    /// Whether every worker that certainly lives announces the command, as this build knows it.
+    pub(super) fn is_announced(&self, request: &Request) -> bool {
+        let is_meant = |one: &Announced| {
+            one.command == request.command.as_str()
+                && one.aggregate_type == request.aggregate.aggregate_type()
+        };
+        !self.unannounced.iter().any(is_meant)
     }
 
     /// The partition that commands to this aggregate go to.

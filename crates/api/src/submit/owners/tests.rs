@@ -1,5 +1,7 @@
 //! Who is refused because of the owners of partitions, and who is not.
 
+mod builds;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

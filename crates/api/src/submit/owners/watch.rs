@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ordain_ports::{Heartbeat, LaneBeat};
+use ordain_ports::{Announced, Heartbeat, LaneBeat};
 use tokio::time::Instant;
 
 use super::table::{Member, Partition, Promised, Table};
@@ -25,13 +25,25 @@ pub(super) struct Heard {
 /// What was seen until now.
 #[derive(Debug)]
 pub(super) struct Watch {
+    /// The commands of this build.
+    own: Vec<Announced>,
     missing_after: Duration,
     /// The longest time between two reads that counts as watched.
     step_max: Duration,
     /// When the last read ended; `None` when it failed.
     last: Option<Instant>,
-    members: HashMap<String, (u64, Duration)>,
+    members: HashMap<String, Beaten>,
     partitions: Vec<Seen>,
+}
+
+/// What was seen of one member.
+#[derive(Debug, Clone, Copy)]
+struct Beaten {
+    beat: u64,
+    /// For how long it has stood still.
+    still: Duration,
+    /// Whether it was seen to beat.
+    has_moved: bool,
 }
 
 /// What was seen of one partition.
@@ -47,15 +59,17 @@ struct Seen {
 }
 
 impl Watch {
-    pub(super) fn new(missing_after: Duration, step_max: Duration) -> Self {
+    pub(super) fn new(own: Vec<Announced>, missing_after: Duration, step_max: Duration) -> Self {
         let (last, members, partitions) = (None, HashMap::new(), Vec::new());
-        Self { missing_after, step_max, last, members, partitions }
+        Self { own, missing_after, step_max, last, members, partitions }
     }
 
     /// The read failed: whatever stood still may have moved unseen.
     pub(super) fn forget(&mut self, why: String) -> Table {
         self.last = None;
-        self.members.values_mut().for_each(|(_, still)| *still = Duration::ZERO);
+        for member in self.members.values_mut() {
+            (member.still, member.has_moved) = (Duration::ZERO, false);
+        }
         self.partitions.iter_mut().for_each(|seen| seen.without = Duration::ZERO);
         Table::unread(why)
     }
@@ -63,12 +77,14 @@ impl Watch {
     /// What a read that began then says, together with all that was seen before.
     pub(super) fn hear(&mut self, begun: Instant, heard: Heard) -> Table {
         let watched = |last| begun.saturating_duration_since(last).min(self.step_max);
-        let step = self.last.map_or(Duration::ZERO, watched);
+        let step = self.last.map(watched);
         self.last = Some(Instant::now());
         let Heard { beats, progress, ends } = heard;
         let members = self.members(beats, step);
+        let step = step.unwrap_or_default();
         self.make_room(ends.len());
         let mut table = Table { partitions: Vec::with_capacity(ends.len()), ..Table::heard() };
+        table.unannounced = self.unannounced(&members);
         for (number, end) in ends.into_iter().enumerate() {
             let claims = Claims::of(&members, number);
             let saved = progress.get(number).copied().flatten();
@@ -82,17 +98,36 @@ impl Watch {
         table
     }
 
-    fn members(&mut self, beats: Vec<Heartbeat>, step: Duration) -> Vec<Member> {
+    /// The members, after so long a time since the read before, if that was one.
+    fn members(&mut self, beats: Vec<Heartbeat>, step: Option<Duration>) -> Vec<Member> {
         let before = std::mem::take(&mut self.members);
         let hear = |heartbeat: Heartbeat| {
-            let still = match before.get(&heartbeat.member) {
-                Some((beat, still)) if *beat == heartbeat.beat => *still + step,
-                _ => Duration::ZERO,
+            let beat = heartbeat.beat;
+            let beaten = match before.get(&heartbeat.member) {
+                Some(before) if before.beat == beat => {
+                    Beaten { still: before.still + step.unwrap_or_default(), ..*before }
+                }
+                // What has changed or come between two reads was written between them.
+                _ => Beaten { beat, still: Duration::ZERO, has_moved: step.is_some() },
             };
-            self.members.insert(heartbeat.member.clone(), (heartbeat.beat, still));
-            Member { heartbeat, still, is_alive: still < self.missing_after }
+            self.members.insert(heartbeat.member.clone(), beaten);
+            let Beaten { still, has_moved, .. } = beaten;
+            Member { heartbeat, still, is_alive: still < self.missing_after, has_moved }
         };
         beats.into_iter().map(hear).collect()
+    }
+
+    /// The commands of this build that not every worker announces of those that certainly live.
+    fn unannounced(&self, members: &[Member]) -> Vec<Announced> {
+        let lives = |member: &&Member| {
+            let is_worker = member.heartbeat.role == Heartbeat::WORKER;
+            is_worker && member.is_alive && member.has_moved
+        };
+        let workers: Vec<&Heartbeat> =
+            members.iter().filter(lives).map(|member| &member.heartbeat).collect();
+        let is_unknown =
+            |own: &&Announced| workers.iter().any(|worker| !worker.announced.contains(own));
+        self.own.iter().filter(is_unknown).cloned().collect()
     }
 
     fn make_room(&mut self, partitions: usize) {

@@ -1,0 +1,44 @@
+//! How a member stands with the brokers: who wants to know is told when they refuse it, and when
+//! they no longer do.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::fault::Fault;
+
+/// Is told, by group, why the brokers do not let this process be a member; `None` once they do.
+pub type ReportMember = Arc<dyn Fn(&str, Option<&str>) + Send + Sync>;
+
+/// How one member stands.
+pub(crate) struct Standing {
+    group: String,
+    report: ReportMember,
+    /// Why it was last refused, if it still is.
+    refused: RefCell<Option<String>>,
+}
+
+impl Standing {
+    pub(crate) fn new(group: &str, report: &ReportMember) -> Self {
+        let (group, report) = (group.to_owned(), Arc::clone(report));
+        Self { group, report, refused: RefCell::default() }
+    }
+
+    /// The brokers refuse it, and will until a person has changed something. Told once.
+    pub(crate) fn refused(&self, fault: &Fault) {
+        let why = fault.told();
+        if self.refused.borrow().as_ref() == Some(&why) {
+            return;
+        }
+        tracing::error!(group = self.group, why, "kafka_member_refused");
+        (self.report)(&self.group, Some(&why));
+        self.refused.replace(Some(why));
+    }
+
+    /// The brokers have done for it what they do for members only.
+    pub(crate) fn accepted(&self) {
+        if self.refused.take().is_some() {
+            tracing::info!(group = self.group, "kafka_member_accepted");
+            (self.report)(&self.group, None);
+        }
+    }
+}
