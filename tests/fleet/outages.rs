@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use ordain_testkit::services;
-use ordain_tests::{Client, ServerOptions};
+use ordain_tests::{Client, ServerOptions, until};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -19,7 +19,9 @@ struct Way {
 
 impl Way {
     async fn open(address: &str) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        // Of a port that was let go before, someone else's connection may have got hold.
+        let bind = || async { TcpListener::bind(address).await.ok() };
+        let listener = until("a port", bind).await;
         let address = listener.local_addr().unwrap();
         let going: Arc<Mutex<Vec<AbortHandle>>> = Arc::default();
         let to = services().redis.trim_start_matches("redis://").to_owned();

@@ -226,17 +226,20 @@ impl Fleet {
     /// All that the command wrote to standard error.
     pub async fn ensure(&self, partitions: Option<u32>) -> Result<u32, String> {
         let known = self.directory.path().join("partitions");
-        let has = std::fs::read_to_string(&known).ok().and_then(|text| text.parse().ok());
-        let wanted = partitions.or(has).unwrap_or(PARTITIONS).to_string();
+        let has = std::fs::read_to_string(&known).ok().and_then(|text| text.parse::<u32>().ok());
+        let wanted = partitions.or(has).unwrap_or(PARTITIONS);
         let mut command = Command::new(broken_binary());
-        command.args(["topics", "ensure", "--replication", "1", "--partitions", &wanted]);
+        command.args(["topics", "ensure", "--replication", "1", "--partitions"]);
+        command.arg(wanted.to_string());
         command.args(["--event-partitions", EVENT_PARTITIONS, "--config"]).arg(self.file());
         let output = command.output().await.map_err(|error| error.to_string())?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
         }
-        std::fs::write(&known, &wanted).map_err(|error| error.to_string())?;
-        wanted.parse().map_err(|_| wanted)
+        // Those that are there stay.
+        let has = has.map_or(wanted, |has| has.max(wanted));
+        std::fs::write(&known, has.to_string()).map_err(|error| error.to_string())?;
+        Ok(has)
     }
 }
 

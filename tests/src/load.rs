@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use crate::{Client, Server, Told, until};
+use crate::{Client, Server, Told, WAIT_MAX, until};
 
 const CONNECTIONS: usize = 64;
 const ACCOUNTS: usize = 20;
@@ -185,8 +186,11 @@ impl Load {
     /// When one saw what must not be.
     pub async fn stop(mut self) -> Arc<History> {
         self.stop.store(true, Ordering::Relaxed);
-        while let Some(client) = self.clients.join_next().await {
-            #[expect(clippy::expect_used, reason = "a client that saw it has failed")]
+        #[expect(clippy::expect_used, reason = "a client that saw it, or hangs, has failed")]
+        while let Some(client) = timeout(WAIT_MAX, self.clients.join_next())
+            .await
+            .expect("every client gets a definite answer in time")
+        {
             client.expect("a client saw nothing that must not be");
         }
         self.history

@@ -201,8 +201,9 @@ fn wait_until_it_answers(server: &dyn Server, record: &Record) -> anyhow::Result
 
 /// Stops all that was started, in every set.
 fn down_all() -> anyhow::Result<()> {
-    let of_others = set::all()?.iter().try_for_each(down);
-    down(&Set::default()).and(of_others)
+    let shared = down(&Set::default());
+    let others = set::all()?.iter().map(down).fold(Ok(()), Result::and);
+    shared.and(others)
 }
 
 /// Stops what was started, and removes the data.

@@ -1,12 +1,12 @@
 //! A tiny HTTP server whose answers a test writes.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -79,6 +79,19 @@ struct Shared {
     stopped: AtomicBool,
 }
 
+/// Listens there. Of a port that was let go before, someone else's connection may have got hold.
+fn listener(address: SocketAddr) -> TcpListener {
+    let until = Instant::now() + LIMIT;
+    loop {
+        match TcpListener::bind(address) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            bound => return bound.unwrap(),
+        }
+    }
+}
+
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
@@ -96,7 +109,7 @@ impl Server {
         address: SocketAddr,
         script: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
+        let listener = listener(address);
         let address = listener.local_addr().unwrap();
         let (arrived, arrivals) = mpsc::channel();
         let shared = Arc::new(Shared {

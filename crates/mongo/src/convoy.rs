@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bson::raw::{RawArrayBuf, RawDocumentBuf};
 use metrics::histogram;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::timeout_at;
+use tokio::time::sleep_until;
 
 use crate::Settings;
 use crate::fault::Fault;
@@ -22,6 +22,10 @@ use crate::server::{Server, Writes};
 /// So many commands of one convoy may be under way. With one alone, whoever comes just behind a
 /// command would wait for its whole way and then for his own.
 const UNDER_WAY_MAX: usize = 2;
+
+/// Who has less than this left until he is late is late: a command is sent within it, and one that
+/// is not takes everybody in it along.
+const SPARE: Duration = Duration::from_millis(20);
 
 /// Writes of one kind into one collection.
 #[derive(Debug)]
@@ -63,17 +67,26 @@ impl Convoy {
         documents: Vec<RawDocumentBuf>,
         latest: Instant,
     ) -> Result<Reply, Fault> {
-        let (told, tells) = oneshot::channel();
+        let (told, mut tells) = oneshot::channel();
         let nth = self.join(documents, latest, told);
-        while self.has(nth) {
-            let free = Arc::clone(&self.under_way).acquire_owned();
-            match timeout_at(latest.into(), free).await {
-                Ok(Ok(turn)) => self.depart(server, turn),
-                _ if self.leave(nth) => return Err(late()),
-                _ => {}
+        loop {
+            // Whom another has sent along waits for nothing but the answer.
+            let waits = self.has(nth);
+            tokio::select! {
+                biased;
+                told = &mut tells => {
+                    return told.unwrap_or_else(|_| Err(Fault::unknown("the call was broken off")));
+                }
+                Ok(turn) = Arc::clone(&self.under_way).acquire_owned(), if waits => {
+                    self.depart(server, turn);
+                }
+                () = sleep_until(latest.into()), if waits => {
+                    if self.leave(nth) {
+                        return Err(late());
+                    }
+                }
             }
         }
-        tells.await.unwrap_or_else(|_| Err(Fault::unknown("the call was broken off")))
     }
 
     fn join(
@@ -117,10 +130,11 @@ impl Convoy {
         });
     }
 
-    /// As many of those who wait as one command takes, without those who have gone.
+    /// As many of those who wait as one command takes, without those who have gone or are late.
     fn next(&self, settings: &Settings) -> Vec<Rider> {
         let mut queue = self.lock();
-        queue.riders.retain(|rider| !rider.told.is_closed());
+        let waiting = in_time(take(&mut queue.riders));
+        queue.riders = waiting;
         let (mut documents, mut bytes) = (0, 0);
         let fit = queue.riders.iter().take_while(|rider| {
             let is_first = documents == 0;
@@ -171,13 +185,18 @@ impl Convoy {
     }
 }
 
-/// Those who may still be sent; the others are told.
-fn in_time(riders: Vec<Rider>) -> Vec<Rider> {
-    let now = Instant::now();
-    let (in_time, late_ones) = riders.into_iter().partition(|rider| now <= rider.latest);
-    let tell = |rider: Rider| drop(rider.told.send(Err(late())));
-    Vec::into_iter(late_ones).for_each(tell);
-    in_time
+/// Those who may still be sent, and have not gone; who is late is told.
+fn in_time<R: FromIterator<Rider>>(riders: impl IntoIterator<Item = Rider>) -> R {
+    let now = Instant::now() + SPARE;
+    let is_in_time = |rider: Rider| {
+        if now < rider.latest {
+            return Some(rider);
+        }
+        drop(rider.told.send(Err(late())));
+        None
+    };
+    let waiting = riders.into_iter().filter(|rider| !rider.told.is_closed());
+    waiting.filter_map(is_in_time).collect()
 }
 
 fn late() -> Fault {

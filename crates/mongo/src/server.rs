@@ -2,6 +2,7 @@
 //! its answer so long and no longer, and is never abandoned by the driver.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,9 @@ pub(crate) struct Server {
     /// No more than there are connections, so that what the driver is given is sent at once. Who
     /// waits for one can still give up and be certain that nothing was sent.
     connections: Arc<Semaphore>,
+    /// So long at most is a place among them kept for one call. A connection on which nothing comes
+    /// any more is noticed by nobody for minutes, and must not stop all that comes after it.
+    place_max: Duration,
 }
 
 /// What the writes of a command are.
@@ -62,7 +66,7 @@ impl Server {
         let common = Arc::new(Semaphore::new(connections.saturating_sub(1).max(1)));
         let of_beats =
             if connections > 1 { Arc::new(Semaphore::new(1)) } else { Arc::clone(&common) };
-        let over = |connections| Self {
+        let over = |connections, place_ms_max| Self {
             database: database.clone(),
             settings: settings.clone(),
             guarded: OnceCell::new(),
@@ -72,8 +76,9 @@ impl Server {
             rows: Convoy::new("write_rows", (Writes::Update, ROWS)),
             marks: Convoy::new("set_marks", (Writes::Update, MARKS)),
             connections,
+            place_max: Duration::from_millis(place_ms_max),
         };
-        (over(common), over(of_beats))
+        (over(common, settings.operation_ms_max), over(of_beats, settings.beat_ms_max))
     }
 
     /// Runs what the driver is to do, in a task of its own: whoever waits for it may go, the
@@ -117,10 +122,15 @@ impl Server {
             .await
             .map_err(|_| Fault::not_sent("no connection was free in time"))?
             .map_err(|_| Fault::not_sent("the store is closed"))?;
+        let place_max = self.place_max;
         let running = tokio::spawn(async move {
-            let driven = driven.await;
+            let mut driven = pin!(driven);
+            let kept = timeout(place_max, &mut driven).await;
             drop(connection);
-            driven
+            match kept {
+                Ok(driven) => driven,
+                Err(_) => driven.await,
+            }
         });
         let most = Duration::from_millis(self.settings.operation_ms_max);
         match timeout(most, running).await {

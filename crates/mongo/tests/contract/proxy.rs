@@ -1,7 +1,7 @@
 //! A way to the server that can be cut, or held up, at the next insert or counted mark.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -22,10 +22,18 @@ pub(crate) enum Next {
     Hold,
 }
 
+/// What is to happen on the way, and what has.
+#[derive(Default)]
+struct Way {
+    /// [`Next::Pass`] is zero.
+    next: AtomicU8,
+    writes: AtomicU64,
+}
+
 /// A proxy to the server; ends with its runtime.
 pub(crate) struct Proxy {
     pub(crate) url: String,
-    next: Arc<AtomicU8>,
+    way: Arc<Way>,
     is_shut: watch::Sender<bool>,
 }
 
@@ -35,11 +43,11 @@ impl Proxy {
         let server = url.trim_start_matches("mongodb://").split('/').next().expect("a host");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let own = listener.local_addr().expect("an address").to_string();
-        let next = Arc::new(AtomicU8::new(Next::Pass as u8));
+        let way = Arc::<Way>::default();
         let is_shut = watch::Sender::new(false);
         let shut = is_shut.subscribe();
-        tokio::spawn(accept(listener, server.to_owned(), (Arc::clone(&next), shut)));
-        Self { url: format!("mongodb://{own}/?directConnection=true"), next, is_shut }
+        tokio::spawn(accept(listener, server.to_owned(), (Arc::clone(&way), shut)));
+        Self { url: format!("mongodb://{own}/?directConnection=true"), way, is_shut }
     }
 
     /// From now on nothing gets through, and what is there is cut; or again as before.
@@ -49,25 +57,30 @@ impl Proxy {
 
     /// Whether what was to happen next has happened.
     pub(crate) fn has_happened(&self) -> bool {
-        self.next.load(Ordering::SeqCst) == Next::Pass as u8
+        self.way.next.load(Ordering::SeqCst) == Next::Pass as u8
+    }
+
+    /// How many inserts and counted marks were sent.
+    pub(crate) fn writes(&self) -> u64 {
+        self.way.writes.load(Ordering::SeqCst)
     }
 
     pub(crate) fn next(&self, next: Next) {
-        self.next.store(next as u8, Ordering::SeqCst);
+        self.way.next.store(next as u8, Ordering::SeqCst);
     }
 }
 
 async fn accept(
     listener: TcpListener,
     server: String,
-    (next, shut): (Arc<AtomicU8>, watch::Receiver<bool>),
+    (way, shut): (Arc<Way>, watch::Receiver<bool>),
 ) {
     while let Ok((client, _)) = listener.accept().await {
         if *shut.borrow() {
             continue;
         }
         let Ok(server) = TcpStream::connect(&server).await else { continue };
-        let (carried, mut shut) = (connection(client, server, Arc::clone(&next)), shut.clone());
+        let (carried, mut shut) = (connection(client, server, Arc::clone(&way)), shut.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = carried => {}
@@ -77,12 +90,12 @@ async fn accept(
     }
 }
 
-async fn connection(client: TcpStream, server: TcpStream, next: Arc<AtomicU8>) {
+async fn connection(client: TcpStream, server: TcpStream, way: Arc<Way>) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let (met, meets) = tokio::sync::watch::channel(Next::Pass);
     tokio::select! {
-        () = requests(from_client, to_server, &next, &met) => {}
+        () = requests(from_client, to_server, &way, &met) => {}
         () = answers(from_server, to_client, meets) => {}
     }
 }
@@ -91,7 +104,7 @@ async fn connection(client: TcpStream, server: TcpStream, next: Arc<AtomicU8>) {
 async fn requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    next: &AtomicU8,
+    way: &Way,
     met: &tokio::sync::watch::Sender<Next>,
 ) {
     let mut bytes = vec![0; 1 << 16];
@@ -99,7 +112,8 @@ async fn requests(
         let some = &bytes[..count];
         let writes = |name: &[u8]| some.windows(name.len()).any(|window| window == name);
         if writes(b"insert\0") || writes(b"findAndModify\0") {
-            let fate = next.swap(Next::Pass as u8, Ordering::SeqCst);
+            way.writes.fetch_add(1, Ordering::SeqCst);
+            let fate = way.next.swap(Next::Pass as u8, Ordering::SeqCst);
             if fate == Next::CutBefore as u8 {
                 return;
             }

@@ -33,6 +33,8 @@ pub(super) struct Watch {
     /// When the last read ended; `None` when it failed.
     last: Option<Instant>,
     members: HashMap<String, Beaten>,
+    /// What was not announced when the heartbeats were read last.
+    unannounced: Vec<Announced>,
     partitions: Vec<Seen>,
 }
 
@@ -61,17 +63,16 @@ struct Seen {
 impl Watch {
     pub(super) fn new(own: Vec<Announced>, missing_after: Duration, step_max: Duration) -> Self {
         let (last, members, partitions) = (None, HashMap::new(), Vec::new());
-        Self { own, missing_after, step_max, last, members, partitions }
+        Self { own, missing_after, step_max, last, members, unannounced: Vec::new(), partitions }
     }
 
-    /// The read failed: whatever stood still may have moved unseen.
+    /// The read failed: whatever stood still may have moved unseen. Whoever lived may live: what he
+    /// does not know would still stop his lane.
     pub(super) fn forget(&mut self, why: String) -> Table {
         self.last = None;
-        for member in self.members.values_mut() {
-            (member.still, member.has_moved) = (Duration::ZERO, false);
-        }
+        self.members.values_mut().for_each(|member| member.still = Duration::ZERO);
         self.partitions.iter_mut().for_each(|seen| seen.without = Duration::ZERO);
-        Table::unread(why)
+        Table { unannounced: self.unannounced.clone(), ..Table::unread(why) }
     }
 
     /// What a read that began then says, together with all that was seen before.
@@ -84,7 +85,8 @@ impl Watch {
         let step = step.unwrap_or_default();
         self.make_room(ends.len());
         let mut table = Table { partitions: Vec::with_capacity(ends.len()), ..Table::heard() };
-        table.unannounced = self.unannounced(&members);
+        self.unannounced = self.unannounced(&members);
+        table.unannounced.clone_from(&self.unannounced);
         for (number, end) in ends.into_iter().enumerate() {
             let claims = Claims::of(&members, number);
             let saved = progress.get(number).copied().flatten();
@@ -107,8 +109,9 @@ impl Watch {
                 Some(before) if before.beat == beat => {
                     Beaten { still: before.still + step.unwrap_or_default(), ..*before }
                 }
-                // What has changed or come between two reads was written between them.
-                _ => Beaten { beat, still: Duration::ZERO, has_moved: step.is_some() },
+                Some(_) => Beaten { beat, still: Duration::ZERO, has_moved: true },
+                // What has come between two reads was written between them.
+                None => Beaten { beat, still: Duration::ZERO, has_moved: step.is_some() },
             };
             self.members.insert(heartbeat.member.clone(), beaten);
             let Beaten { still, has_moved, .. } = beaten;
