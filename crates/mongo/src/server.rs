@@ -39,9 +39,10 @@ pub(crate) struct Server {
     /// No more than there are connections, so that what the driver is given is sent at once. Who
     /// waits for one can still give up and be certain that nothing was sent.
     connections: Arc<Semaphore>,
-    /// So long at most is a place among them kept for one call. A connection on which nothing comes
-    /// any more is noticed by nobody for minutes, and must not stop all that comes after it.
-    place_max: Duration,
+    /// So long at most is a place among them kept for one call, if there is such a limit. A
+    /// connection on which nothing comes any more is noticed by nobody for minutes. Heartbeats must
+    /// not end with it; whatever has a deadline must not be left waiting at the driver.
+    place_max: Option<Duration>,
 }
 
 /// What the writes of a command are.
@@ -66,7 +67,7 @@ impl Server {
         let common = Arc::new(Semaphore::new(connections.saturating_sub(1).max(1)));
         let of_beats =
             if connections > 1 { Arc::new(Semaphore::new(1)) } else { Arc::clone(&common) };
-        let over = |connections, place_ms_max| Self {
+        let over = |connections, place_max| Self {
             database: database.clone(),
             settings: settings.clone(),
             guarded: OnceCell::new(),
@@ -76,9 +77,10 @@ impl Server {
             rows: Convoy::new("write_rows", (Writes::Update, ROWS)),
             marks: Convoy::new("set_marks", (Writes::Update, MARKS)),
             connections,
-            place_max: Duration::from_millis(place_ms_max),
+            place_max,
         };
-        (over(common, settings.operation_ms_max), over(of_beats, settings.beat_ms_max))
+        let beat_max = Duration::from_millis(settings.beat_ms_max);
+        (over(common, None), over(of_beats, (connections > 1).then_some(beat_max)))
     }
 
     /// Runs what the driver is to do, in a task of its own: whoever waits for it may go, the
@@ -125,12 +127,15 @@ impl Server {
         let place_max = self.place_max;
         let running = tokio::spawn(async move {
             let mut driven = pin!(driven);
-            let kept = timeout(place_max, &mut driven).await;
-            drop(connection);
-            match kept {
-                Ok(driven) => driven,
-                Err(_) => driven.await,
+            if let Some(place_max) = place_max
+                && let Ok(driven) = timeout(place_max, &mut driven).await
+            {
+                return driven;
             }
+            let kept = place_max.is_none().then_some(connection);
+            let driven = driven.await;
+            drop(kept);
+            driven
         });
         let most = Duration::from_millis(self.settings.operation_ms_max);
         match timeout(most, running).await {
