@@ -29,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ordain-kafka", &["ordain-model", "ordain-ports", "ordain-testkit"]),
     ("ordain-mongo", &["ordain-model", "ordain-ports", "ordain-testkit"]),
     ("ordain-redis", &["ordain-model", "ordain-ports", "ordain-testkit"]),
+    ("ordain-otlp", &["ordain-model", "ordain-ports"]),
     (
         "ordain-node",
         &[
@@ -42,6 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ordain-kafka",
             "ordain-mongo",
             "ordain-redis",
+            "ordain-otlp",
         ],
     ),
     ("ordain-protocol", &[]),
@@ -83,6 +85,9 @@ const DRIVERS: &[(&str, &str)] = &[
     ("rdkafka", "crates/kafka"),
     ("mongodb", "crates/mongo"),
     ("redis", "crates/redis"),
+    ("opentelemetry", "crates/otlp"),
+    ("opentelemetry_sdk", "crates/otlp"),
+    ("opentelemetry-otlp", "crates/otlp"),
     ("stateright", "crates/protocol"),
 ];
 

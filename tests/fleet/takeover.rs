@@ -45,6 +45,7 @@ fn commit(aggregate: &AggregateKey, revision: u64) -> Arc<Commit> {
         events: vec![event],
         time,
         source: Source { partition: 0, offset: 0, nonce: 0 },
+        trace: None,
     })
 }
 

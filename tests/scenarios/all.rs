@@ -11,3 +11,4 @@ mod health;
 mod partitions;
 mod promises;
 mod readme;
+mod traces;

@@ -72,6 +72,7 @@ async fn a_lane_that_waits_for_a_person_is_not_ready() {
         deadline: None,
         reply_to: ReplyAddress { channel: "nobody".into(), nonce: 0 },
         time: Timestamp::default(),
+        trace: None,
     };
     let delivered = stores.log.append(command).unwrap().await;
     let Delivered::At(position) = delivered else { panic!("{delivered:?}") };
@@ -107,6 +108,7 @@ async fn a_view_that_waits_for_a_person_is_not_ready() {
         events: vec![event],
         time: Timestamp::default(),
         source: Source { partition: 0, offset: 0, nonce: 0 },
+        trace: None,
     };
     let commits = [Arc::new(commit)];
     assert_eq!(stores.commits.insert(&commits).await.stored, 1);

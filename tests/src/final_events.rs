@@ -98,7 +98,7 @@ impl Reader {
     fn take(&mut self, record: Record<Published>) {
         let position = record.position;
         #[expect(clippy::panic, reason = "a test that meets what must not be has failed")]
-        let Content::Whole(Published { aggregate, request, event }) = record.content else {
+        let Content::Whole(Published { aggregate, request, event, .. }) = record.content else {
             panic!("damaged: {position:?}")
         };
         let name = format!("/v1/{}/{}", aggregate.aggregate_type(), aggregate.id());

@@ -3,6 +3,7 @@
 
 mod binary;
 mod client;
+mod collector;
 mod final_events;
 mod home;
 mod load;
@@ -15,6 +16,7 @@ pub mod workload;
 
 pub use binary::{broken_binary, cargo, target_directory, xtask_binary};
 pub use client::{Client, Told};
+pub use collector::{Collected, Collector};
 pub use final_events::{FinalEvents, read_events_of_fleet, read_final_events};
 pub use home::{Directory, Fleet, works};
 pub use load::{Answered, Asked, History, Load};

@@ -10,7 +10,8 @@ use ordain_model::{
 };
 use ordain_ports::{
     Action, Announced, Answer, Clock, CommandLog, Delivered, Delivery, DeliveryPromise, Error,
-    Heartbeat, Heartbeats, LaneBeat, NotAccepted, Outcomes, Position, Replies, Reply, ReplySink,
+    Heartbeat, Heartbeats, LaneBeat, NoSpans, NotAccepted, Outcomes, Position, Replies, Reply,
+    ReplySink,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -66,6 +67,7 @@ pub(crate) fn ports(log: &Arc<Log>, beats: &Arc<Beats>) -> SubmitPorts {
         replies: Arc::<Channel>::default(),
         heartbeats: Arc::clone(beats) as Arc<dyn Heartbeats>,
         clock: Arc::new(StoppedClock),
+        spans: Arc::new(NoSpans),
     }
 }
 
@@ -78,6 +80,7 @@ pub(crate) fn deposit(request: &str, amount: u64) -> Request {
         body: format!("{{\"amount\":{amount}}}").into(),
         expected_sequence: None,
         deadline: None,
+        trace: None,
     }
 }
 
@@ -94,6 +97,7 @@ pub(crate) fn success(command: &Command) -> Commit {
         events: Vec::new(),
         time: Timestamp::default(),
         source: Source { partition: 0, offset: 0, nonce: command.reply_to.nonce },
+        trace: command.trace,
     }
 }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt as _;
 use ordain_model::AggregateKey;
+use ordain_ports::NoSpans;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -57,6 +58,7 @@ impl Stage {
             dead_letters: letters.clone(),
             heartbeats: beats.clone(),
             clock: Arc::new(StoppedClock),
+            spans: Arc::new(NoSpans),
         };
         let view = |name: &str, followed: &str| ViewInfo {
             name: name.to_owned(),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ordain_model::Registry;
 use ordain_ports::{
-    Clock, CommandLog, Commits, DeadLetters, Error, Heartbeats, Outcomes, Replies, ViewStore,
+    Clock, CommandLog, Commits, DeadLetters, Error, Heartbeats, Outcomes, Replies, Spans, ViewStore,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,8 @@ pub struct Ports {
     pub heartbeats: Arc<dyn Heartbeats>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// Where it tells what was done for commands that belong to a trace.
+    pub spans: Arc<dyn Spans>,
 }
 
 impl fmt::Debug for Ports {
@@ -122,6 +124,7 @@ impl Api {
             replies: Arc::clone(&parts.ports.replies),
             heartbeats: Arc::clone(&parts.ports.heartbeats),
             clock: Arc::clone(&parts.ports.clock),
+            spans: Arc::clone(&parts.ports.spans),
         };
         let submitter = Submitter::start(ports, parts.settings.submit.clone()).await?;
         Ok(Arc::new(Self {

@@ -14,6 +14,7 @@ mod owners;
 mod places;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod waiter;
 mod waiting;
 
@@ -26,9 +27,11 @@ use bytes::Bytes;
 use fail::fail_point;
 use ordain_model::{
     AggregateKey, Command, Commit, Handler, Name, Registry, ReplyAddress, RequestId, Timestamp,
+    TraceContext,
 };
 use ordain_ports::{
     Clock, CommandLog, Delivered, Error, Heartbeats, NotAccepted, Outcomes, Replies, ReplySink,
+    Spans,
 };
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -44,6 +47,7 @@ use measures::Measures;
 pub(crate) use owners::{Member, Owners, Partition};
 use owners::{Patience, Refused};
 use places::Places;
+use traced::Traced;
 use waiter::{Seen, Waiter};
 use waiting::{Boarded, Waiting};
 
@@ -62,6 +66,8 @@ pub struct SubmitPorts {
     pub heartbeats: Arc<dyn Heartbeats>,
     /// Stamps what is accepted.
     pub clock: Arc<dyn Clock>,
+    /// Where it tells, of commands that belong to a trace, how they were answered.
+    pub spans: Arc<dyn Spans>,
 }
 
 /// Takes commands to their outcomes; one for the whole process.
@@ -94,6 +100,8 @@ pub struct Request {
     /// Do not take it up after this time. One that has passed is sent all the same: the command
     /// may have succeeded before, and a retry of it must get that success.
     pub deadline: Option<Timestamp>,
+    /// The trace that it belongs to, as the caller says.
+    pub trace: Option<TraceContext>,
 }
 
 /// What a caller waits for, and how long at most.
@@ -189,13 +197,17 @@ impl Submitter {
 
     /// Takes a command to its outcome, as far as the wait allows. Dropped before it is done, the
     /// caller has left; the command goes its way.
-    pub async fn submit(&self, request: Request, wait: Wait) -> Answered {
+    pub async fn submit(&self, mut request: Request, wait: Wait) -> Answered {
         let begun = Instant::now();
+        let mut traced = Traced::begin(&self.ports, &mut request);
         let answered = match self.send(&request, wait) {
             Ok(waiter) => self.answer(waiter, (begun, wait), &request).await,
             Err(answered) => answered,
         };
         self.measures.answered(&answered, begun.elapsed(), self.places.taken());
+        if let Some(traced) = &mut traced {
+            traced.answered(&answered);
+        }
         answered
     }
 

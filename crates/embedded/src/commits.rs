@@ -85,7 +85,7 @@ impl Commits for Home {
 impl Home {
     /// The bytes of a commit, or why it can never be stored.
     fn encoded(&self, commit: &Commit) -> Result<Vec<u8>, String> {
-        let value = record::encode_numbered(commit.sequence, commit)?;
+        let value = record::encode_commit(commit)?;
         let most = self.inner.settings.commit_bytes_max;
         if value.len() > most {
             return Err(format!("the commit is {} bytes; {most} can be stored", value.len()));
@@ -148,7 +148,7 @@ fn tail(
         if key::last_number(&key) != Some(revision) {
             return Err(unreadable(format!("revision {revision} is missing")));
         }
-        record::decode_numbered(&value).map(Arc::new).map_err(unreadable)
+        record::decode_commit(&value).map(Arc::new).map_err(unreadable)
     })
 }
 
@@ -200,7 +200,7 @@ fn find(
     let revision = record::number(&revision).map_err(unreadable)?;
     let commit = view.get(Table::Commits, &key::commit(aggregate, revision))?;
     let commit = commit.ok_or_else(|| unreadable("its commit is missing".to_owned()))?;
-    record::decode_numbered(&commit).map(|commit| Some(Arc::new(commit))).map_err(unreadable)
+    record::decode_commit(&commit).map(|commit| Some(Arc::new(commit))).map_err(unreadable)
 }
 
 #[async_trait]

@@ -25,6 +25,7 @@ impl EventLog for Home {
                     aggregate: commit.aggregate.clone(),
                     request: commit.request.clone(),
                     event: event.clone(),
+                    trace: commit.trace,
                 };
                 let payload = published
                     .encode()

@@ -19,6 +19,7 @@ fn commit(id: &str, revision: u64, request: &str) -> Arc<Commit> {
         events: Vec::new(),
         time: Timestamp::from_nanoseconds(1),
         source: Source { partition: 0, offset: 0, nonce: 0 },
+        trace: None,
     })
 }
 

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ordain_model::{AggregateKey, Commit, Outcome, RequestId};
-use ordain_ports::{Answer, DeadLetter, Reply};
+use ordain_ports::{Answer, DeadLetter, Reply, Span};
 
 use crate::decide::Decided;
 use crate::entry::Entry;
 use crate::receive::Item;
+use crate::traced;
 
 /// A batch at work.
 #[derive(Default)]
@@ -25,6 +26,8 @@ pub(crate) struct Batch {
     pub(crate) letters: Vec<DeadLetter>,
     /// Replies that are due.
     replies: Vec<Reply>,
+    /// The spans of what is settled.
+    spans: Vec<Span>,
 }
 
 impl Batch {
@@ -124,6 +127,7 @@ impl Batch {
     }
 
     fn reply(&mut self, item: &Item, commit: &Arc<Commit>) {
+        self.spans.extend(traced::decided(item, commit));
         let Some(to) = item.reply_to() else { return };
         self.replies.push(Reply {
             to: to.clone(),
@@ -131,6 +135,11 @@ impl Batch {
             request: item.request.clone(),
             answer: Answer::Commit(Arc::clone(commit)),
         });
+    }
+
+    /// The spans of what was settled.
+    pub(crate) fn take_spans(&mut self) -> Vec<Span> {
+        std::mem::take(&mut self.spans)
     }
 
     /// The replies that are due, with those over the limit saying only where to look.

@@ -201,6 +201,7 @@ fn commit(item: &Item, head: &Head, verdict: &Verdict, now: Timestamp) -> Commit
             offset: item.position.offset,
             nonce: item.reply_to().map_or(0, |to| to.nonce),
         },
+        trace: item.trace,
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use crate::Ports;
 use crate::lane::{LaneEnd, persist};
 use crate::measured::Measured;
+use crate::traced;
 
 /// A settled batch, or several, to be finished.
 #[derive(Debug, Default)]
@@ -98,7 +99,12 @@ impl Finisher {
             if settled.commits.is_empty() {
                 return Ok(());
             }
-            persist(&self.lane, max, "publish", || ports.events.publish(&settled.commits)).await
+            let begun = traced::publishing(&settled.commits, ports);
+            persist(&self.lane, max, "publish", || ports.events.publish(&settled.commits)).await?;
+            if let Some(begun) = begun {
+                traced::published(&settled.commits, ports, begun);
+            }
+            Ok(())
         };
         let letters = async {
             if settled.letters.is_empty() {

@@ -18,6 +18,7 @@ use crate::finisher::{Settled, SnapshotStored};
 use crate::load::Loader;
 use crate::measured::Measured;
 use crate::receive::{Item, Known, Received};
+use crate::traced;
 use crate::{Ports, Settings};
 
 /// Why a lane ends.
@@ -182,7 +183,7 @@ impl Lane {
     /// the progress that the batch makes.
     async fn batch(
         &mut self,
-        items: Vec<Item>,
+        mut items: Vec<Item>,
         mut settled: Settled,
         careful: &Careful,
     ) -> Result<(), LaneEnd> {
@@ -190,6 +191,7 @@ impl Lane {
             return Ok(());
         }
         self.note_snapshots();
+        traced::begin(&mut items, &self.ports);
         let first = items.first().map(|item| item.position);
         let look_up_first =
             self.look_up_first || first.is_some_and(|position| careful.covers(position.offset));
@@ -275,6 +277,7 @@ impl Lane {
     }
 
     pub(crate) fn reply(&self, batch: &mut Batch) {
+        traced::record(batch.take_spans(), &self.ports);
         let replies = batch.take_replies(self.settings.reply_bytes_max);
         if replies.is_empty() {
             return;

@@ -21,6 +21,7 @@ mod ports;
 mod receive;
 mod settings;
 mod settle;
+mod traced;
 mod watchdog;
 mod worker;
 

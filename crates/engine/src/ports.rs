@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ordain_ports::{
     Announcements, Clock, CommandLog, Commits, CrashMarks, DeadLetters, EventLog, Heartbeats,
-    Outcomes, ReplySender, Snapshots,
+    Outcomes, ReplySender, Snapshots, Spans,
 };
 
 /// The ports that a worker works through.
@@ -30,6 +30,8 @@ pub struct Ports {
     pub announcements: Arc<dyn Announcements>,
     /// Where it says that it lives.
     pub heartbeats: Arc<dyn Heartbeats>,
+    /// Where it tells, of commands that belong to a trace, what was done when.
+    pub spans: Arc<dyn Spans>,
     /// The worker's clock.
     pub clock: Arc<dyn Clock>,
 }

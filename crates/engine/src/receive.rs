@@ -5,10 +5,13 @@ use std::collections::HashSet;
 
 use ordain_model::{
     AggregateKey, Code, Command, Fingerprint, Name, Registry, ReplyAddress, RequestId, Timestamp,
+    TraceContext,
 };
 use ordain_ports::{
     Announced, Announcements, Content, DeadLetter, Error, LetterId, Position, Record,
 };
+
+use crate::traced::Begun;
 
 /// The topic that dead letters of the worker name.
 const TOPIC: &str = "requests";
@@ -27,6 +30,10 @@ pub(crate) struct Item {
     pub(crate) aggregate: AggregateKey,
     pub(crate) request: RequestId,
     pub(crate) work: Work,
+    /// The trace that it belongs to, and its commit will.
+    pub(crate) trace: Option<TraceContext>,
+    /// The span of its decision, where that is recorded.
+    pub(crate) begun: Option<Box<Begun>>,
 }
 
 /// What is to be done with it.
@@ -179,6 +186,8 @@ impl Known {
             position,
             aggregate: command.aggregate.clone(),
             request: command.request.clone(),
+            trace: command.trace,
+            begun: None,
             work: Work::Decide(command),
         };
         if own { Received::Item(item) } else { Received::Strange(item, announced) }
@@ -192,6 +201,8 @@ fn damaged_record(position: Position, damaged: ordain_ports::Damaged, now: Times
             position,
             aggregate,
             request,
+            trace: None,
+            begun: None,
             work: Work::Reject(Reject {
                 command,
                 fingerprint,

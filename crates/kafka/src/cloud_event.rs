@@ -2,8 +2,11 @@
 
 use std::fmt::Display;
 
-use ordain_model::{AggregateKey, RequestId, Timestamp};
+use ordain_model::{AggregateKey, RequestId, Timestamp, TraceContext};
 use rdkafka::message::{BorrowedHeaders, Header, Headers as _, OwnedHeaders};
+
+/// The header of W3C Trace Context. Not one of CloudEvents, so it has no prefix.
+const TRACE_PARENT: &str = "traceparent";
 
 /// The headers of a record that is being written.
 pub(crate) struct Writer(OwnedHeaders);
@@ -51,6 +54,11 @@ impl Writer {
             Some(value) => self.with_shown(key, value),
             None => self,
         }
+    }
+
+    /// The trace that the record belongs to, if it belongs to one.
+    pub(crate) fn of_trace(self, trace: Option<TraceContext>) -> Self {
+        self.with_some(TRACE_PARENT, trace.as_ref())
     }
 
     pub(crate) fn finish(self) -> OwnedHeaders {
@@ -101,6 +109,11 @@ impl<'a> Reader<'a> {
         T: std::str::FromStr<Err: Display>,
     {
         self.find(key).map(|_| self.parse(key)).transpose()
+    }
+
+    /// The trace that the record belongs to. One that cannot be read is none.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.parse_some(TRACE_PARENT).ok().flatten()
     }
 
     /// The last part of the type, behind that of the aggregate.

@@ -96,7 +96,7 @@ impl Kafka {
                 partition: Some(partition_of(&commit.aggregate, self.inner.event_partitions)),
                 key: commit.aggregate.as_str(),
                 value: event.data.as_str().as_bytes(),
-                headers: event_headers(&commit.aggregate, &commit.request, event),
+                headers: event_headers(commit, event),
             };
             match producer.send(record, listener) {
                 Ok(()) => return Ok(receiver),

@@ -4,7 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use ordain_model::{AggregateKey, Command, Event, Json, Name, ReplyAddress, RequestId, Timestamp};
+use ordain_model::{
+    AggregateKey, Command, Commit, Event, Json, Name, ReplyAddress, RequestId, Timestamp,
+};
 use ordain_ports::{Content, Damaged, Position, Published, Record};
 use rdkafka::message::{BorrowedMessage, Message as _, OwnedHeaders};
 
@@ -31,6 +33,7 @@ impl Recorded for Command {
                 nonce: headers.parse("ce_nonce")?,
             },
             time: headers.parse("ce_time")?,
+            trace: headers.trace(),
             aggregate: key,
         })
     }
@@ -45,7 +48,8 @@ impl Recorded for Published {
             data: value,
             time: headers.parse("ce_time")?,
         };
-        Ok(Self { request: headers.parse("ce_requestid")?, aggregate: key, event })
+        let (request, trace) = (headers.parse("ce_requestid")?, headers.trace());
+        Ok(Self { request, aggregate: key, event, trace })
     }
 }
 
@@ -59,19 +63,18 @@ pub(crate) fn command_headers(command: &Command) -> OwnedHeaders {
         .with_some("ce_deadline", command.deadline.as_ref())
         .with("ce_replyto", &command.reply_to.channel)
         .with_shown("ce_nonce", &command.reply_to.nonce)
+        .of_trace(command.trace)
         .finish()
 }
 
-/// The headers of an event. Key and value are its aggregate and its data.
-pub(crate) fn event_headers(
-    aggregate: &AggregateKey,
-    request: &RequestId,
-    event: &Event,
-) -> OwnedHeaders {
+/// The headers of an event of this commit. Key and value are its aggregate and its data.
+pub(crate) fn event_headers(commit: &Commit, event: &Event) -> OwnedHeaders {
+    let Commit { aggregate, request, trace, .. } = commit;
     let sequence = event.sequence.to_string();
     Writer::about(aggregate, request, [&sequence, event.name.as_str()], event.time)
         .with("ce_sequence", &sequence)
         .with_shown("ce_eventversion", &event.version)
+        .of_trace(*trace)
         .finish()
 }
 

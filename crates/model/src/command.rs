@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AggregateKey, Fingerprint, Json, Name, RequestId, SchemaHash, Timestamp};
+use crate::{
+    AggregateKey, Fingerprint, Json, Name, RequestId, SchemaHash, Timestamp, TraceContext,
+};
 
 /// What a client wants done to one aggregate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +31,10 @@ pub struct Command {
     pub reply_to: ReplyAddress,
     /// When the API accepted it, on the API's clock.
     pub time: Timestamp,
+    /// The trace that it belongs to. Whoever writes a command by its serde form keeps this beside
+    /// it: the form is older.
+    #[serde(skip)]
+    pub trace: Option<TraceContext>,
 }
 
 /// Where a reply goes: the channel of one API process, and the number that tells this sending of

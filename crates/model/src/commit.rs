@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AggregateKey, Code, Fingerprint, Json, Name, Receipt, RequestId, Timestamp};
+use crate::{
+    AggregateKey, Code, Fingerprint, Json, Name, Receipt, RequestId, Timestamp, TraceContext,
+};
 
 /// The one stored document that makes a decision true. Never changed once stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,10 @@ pub struct Commit {
     pub time: Timestamp,
     /// The record that was decided.
     pub source: Source,
+    /// The trace of the command that was decided, for whatever comes of its events. Whoever writes
+    /// a commit by its serde form keeps this beside it: the form is older.
+    #[serde(skip)]
+    pub trace: Option<TraceContext>,
 }
 
 impl Commit {

@@ -12,6 +12,7 @@ mod receipt;
 mod registry;
 mod snapshot;
 mod time;
+mod trace;
 
 pub use aggregate::{Aggregate, Code, CommandSchema, EventSchema, Rules};
 pub use command::{Command, ReplyAddress};
@@ -26,3 +27,4 @@ pub use receipt::{BadReceipt, Receipt};
 pub use registry::{BadDefinition, RESERVED_TYPES, Registry};
 pub use snapshot::{Snapshot, Stored};
 pub use time::{BadTime, Timestamp};
+pub use trace::{BadTraceContext, TraceContext};

@@ -8,7 +8,7 @@ use bson::raw::{RawDocument, RawDocumentBuf};
 use bson::spec::BinarySubtype;
 use ordain_model::{
     AggregateKey, Code, Commit, Event, Fingerprint, Json, Name, Outcome, Snapshot, Source,
-    Timestamp,
+    Timestamp, TraceContext,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,9 @@ struct CommitRecord<'a> {
     /// Nanoseconds since 1970; the store's own times are milliseconds.
     time: i64,
     source: SourceRecord,
+    /// As a header `traceparent` says it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    trace: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,6 +92,7 @@ pub(crate) fn encode_commit(commit: &Commit) -> Result<RawDocumentBuf, Wrong> {
             offset: commit.source.offset,
             nonce: commit.source.nonce.cast_signed(),
         },
+        trace: commit.trace.map(|trace| Cow::Owned(trace.to_string())),
     };
     bson::serialize_to_raw_document_buf(&record).map_err(|error| error.to_string())
 }
@@ -129,6 +133,7 @@ pub(crate) fn decode_commit(document: &RawDocument) -> Result<Commit, Wrong> {
             offset: record.source.offset,
             nonce: record.source.nonce.cast_unsigned(),
         },
+        trace: record.trace.as_deref().map(parsed::<TraceContext>).transpose()?,
     })
 }
 

@@ -23,6 +23,8 @@ pub struct Configuration {
     pub drain_ms_max: u64,
     /// What is logged, and how.
     pub log: Log,
+    /// Where the spans of traces go.
+    pub telemetry: ordain_otlp::Settings,
     /// The limits of the API.
     pub api: ordain_api::Settings,
     /// The limits of the worker.
@@ -66,6 +68,7 @@ impl Default for Configuration {
             metrics: "127.0.0.1:7401".to_owned(),
             drain_ms_max: 10_000,
             log: Log::default(),
+            telemetry: ordain_otlp::Settings::default(),
             api: ordain_api::Settings::default(),
             engine: ordain_engine::Settings::default(),
             views: ordain_views::Settings::default(),
@@ -156,6 +159,13 @@ impl Configuration {
     /// Whether the limits fit each other: what one part accepts, the next must be able to take.
     fn check(&self) -> anyhow::Result<()> {
         self.engine.check().map_err(anyhow::Error::msg)?;
+        self.telemetry.check().map_err(anyhow::Error::msg)?;
+        let collector = self.telemetry.otlp_endpoint.clone().unwrap_or_default();
+        anyhow::ensure!(
+            !collector.contains('@'),
+            "telemetry.otlp_endpoint holds a user or a password; say how to log in with the \
+             variable OTEL_EXPORTER_OTLP_HEADERS"
+        );
         for (name, url) in [("mongo.url", &self.mongo.url), ("redis.url", &self.redis.url)] {
             // Never repeated: whatever shows the configuration would show the password.
             anyhow::ensure!(

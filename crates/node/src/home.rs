@@ -12,7 +12,7 @@ use ordain_kafka::Kafka;
 use ordain_model::Command;
 use ordain_ports::{
     Announcements, CommandLog, Commits, CrashMarks, DeadLetters, EventLog, Feed, Heartbeats,
-    Outcomes, Published, Snapshots, SystemClock, ViewStore,
+    NoSpans, Outcomes, Published, Snapshots, Spans, SystemClock, ViewStore,
 };
 use ordain_redis::Redis;
 
@@ -32,6 +32,7 @@ pub(crate) enum HomeKind {
 pub(crate) struct Home {
     stores: Stores,
     place: Place,
+    spans: Arc<dyn Spans>,
 }
 
 /// The ports that a process has once.
@@ -70,10 +71,20 @@ impl Home {
             HomeKind::Directory => {
                 let directory = &configuration.data;
                 let home = ordain_embedded::Home::open(directory, &configuration.embedded)?;
-                Ok(Self { stores: in_directory(&home), place: Place::Directory(home) })
+                Ok(Self::of(in_directory(&home), Place::Directory(home)))
             }
             HomeKind::Fleet => fleet::connect(configuration, readiness).await,
         }
+    }
+
+    fn of(stores: Stores, place: Place) -> Self {
+        Self { stores, place, spans: Arc::new(NoSpans) }
+    }
+
+    /// The same, telling there what is done for commands that belong to a trace.
+    #[must_use]
+    pub(crate) fn telling(self, spans: Arc<dyn Spans>) -> Self {
+        Self { spans, ..self }
     }
 
     /// The ports of the API.
@@ -89,6 +100,7 @@ impl Home {
             views: Arc::clone(&self.stores.views),
             dead_letters: Arc::clone(&self.stores.dead_letters),
             heartbeats: Arc::clone(&self.stores.heartbeats),
+            spans: Arc::clone(&self.spans),
             clock: Arc::new(SystemClock),
         }
     }
@@ -109,6 +121,7 @@ impl Home {
             crash_marks: Arc::clone(&self.stores.crash_marks),
             announcements: Arc::clone(&self.stores.announcements),
             heartbeats: Arc::clone(&self.stores.heartbeats),
+            spans: Arc::clone(&self.spans),
             clock: Arc::new(SystemClock),
         }
     }
@@ -119,6 +132,7 @@ impl Home {
             commits: Arc::clone(&self.stores.commits),
             views: Arc::clone(&self.stores.views),
             dead_letters: Arc::clone(&self.stores.dead_letters),
+            spans: Arc::clone(&self.spans),
             clock: Arc::new(SystemClock),
         }
     }

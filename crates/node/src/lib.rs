@@ -8,6 +8,7 @@ mod logs;
 mod meters;
 mod node;
 mod roles;
+mod telemetry;
 mod topics;
 
 pub use configuration::{Configuration, Flags, Loaded, Log, Value};

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::home::{Home, HomeKind};
 use crate::listeners::{Bound, Listeners};
 use crate::roles::{self, Health, Role, Running};
+use crate::telemetry::Telemetry;
 use crate::{Configuration, Loaded, logs, meters};
 
 /// A node that serves.
@@ -106,6 +107,7 @@ struct Node {
     running: Vec<Running>,
     roles: Vec<Role>,
     home: Home,
+    telemetry: Telemetry,
 }
 
 impl Node {
@@ -113,7 +115,8 @@ impl Node {
         let configuration = &loaded.configuration;
         let render = meters::start()?;
         let health = Health::default();
-        let home = Home::open(kind, configuration, &health.readiness).await?;
+        let (telemetry, spans) = Telemetry::start(configuration, roles)?;
+        let home = Home::open(kind, configuration, &health.readiness).await?.telling(spans);
         let registry = Arc::new(registry()?);
         let api = Api::start(Parts {
             settings: configuration.api.clone(),
@@ -139,7 +142,7 @@ impl Node {
             running.push(roles::views(&home, configuration, &health));
         }
         let listeners = bound.serve(&api, configuration);
-        Ok(Self { api, listeners, running, roles: roles.to_vec(), home })
+        Ok(Self { api, listeners, running, roles: roles.to_vec(), home, telemetry })
     }
 
     fn ready(&self, kind: HomeKind, configuration: &Configuration) -> Ready {
@@ -172,6 +175,7 @@ impl Node {
                 is_whole &= role.drain_within(left / 2).await?;
             }
             self.home.close().await;
+            self.telemetry.end().await;
             anyhow::Ok(if is_whole { Ended::Drained } else { Ended::CutOff })
         };
         tokio::select! {

@@ -17,6 +17,7 @@ mod outcomes;
 mod partition;
 mod replies;
 mod snapshots;
+mod spans;
 mod views;
 
 pub use announcements::{Announced, Announcements};
@@ -33,4 +34,5 @@ pub use outcomes::Outcomes;
 pub use partition::partition_of;
 pub use replies::{Answer, Replies, Reply, ReplySender, ReplySink};
 pub use snapshots::Snapshots;
+pub use spans::{NoSpans, Span, SpanKind, Spans};
 pub use views::{Mark, Row, RowList, RowRange, RowWrite, ViewStore};

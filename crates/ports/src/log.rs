@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ordain_model::{AggregateKey, Command, Commit, Event, RequestId, Timestamp};
+use ordain_model::{AggregateKey, Command, Commit, Event, RequestId, Timestamp, TraceContext};
 use thiserror::Error;
 
 use crate::{Delivery, Error};
@@ -83,7 +83,7 @@ pub enum Delivered {
 ///    again is always allowed, also behind later ones of their aggregate (1, 2, 1, 3): a follower
 ///    keeps the last sequence and drops what is at or below it. What may never stand in the log
 ///    is an event whose predecessor stands nowhere before it.
-/// 4. A feed gives every event with its aggregate, request id and time, byte for byte.
+/// 4. A feed gives every event with its aggregate, request id, time and trace, byte for byte.
 #[async_trait]
 pub trait EventLog: Send + Sync {
     /// Appends the events of these commits, in this order, and waits until all are acknowledged.
@@ -101,4 +101,6 @@ pub struct Published {
     pub request: RequestId,
     /// What happened.
     pub event: Event,
+    /// The trace of the command that made it happen.
+    pub trace: Option<TraceContext>,
 }

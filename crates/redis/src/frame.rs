@@ -1,12 +1,15 @@
-//! What travels: one byte that says the version, then postcard.
+//! What travels: one byte that says the version, then postcard. In version 2 the trace of the
+//! commit stands before the rest; what has none is written in version 1, for processes that know no
+//! other.
 
 use std::sync::Arc;
 
-use ordain_model::{AggregateKey, Commit, ReplyAddress, RequestId};
+use ordain_model::{AggregateKey, Commit, ReplyAddress, RequestId, TraceContext};
 use ordain_ports::{Answer, Reply};
 use serde::{Deserialize, Serialize};
 
 const VERSION: u8 = 1;
+const TRACED: u8 = 2;
 
 /// What a frame that arrived says.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,12 +45,16 @@ pub(crate) fn reply(reply: &Reply) -> Result<Vec<u8>, postcard::Error> {
         Answer::Commit(commit) => Some(&**commit),
         Answer::LookUp => None,
     };
-    write(&Written::Reply {
+    let written = Written::Reply {
         nonce: reply.to.nonce,
         aggregate: &reply.aggregate,
         request: &reply.request,
         commit,
-    })
+    };
+    match commit.and_then(|commit| commit.trace) {
+        Some(trace) => postcard::to_extend(&(trace, written), vec![TRACED]),
+        None => write(&written),
+    }
 }
 
 /// Writes that replies were lost.
@@ -61,9 +68,7 @@ fn write(frame: &Written<'_>) -> Result<Vec<u8>, postcard::Error> {
 
 /// Reads what arrived at a channel; none when it is damaged or of a version that is not known.
 pub(crate) fn read(channel: &Arc<str>, bytes: &[u8]) -> Option<Frame> {
-    let (VERSION, content) = bytes.split_first().map(|(version, rest)| (*version, rest))? else {
-        return None;
-    };
+    let (trace, content) = traced(bytes)?;
     let (frame, []) = postcard::take_from_bytes(content).ok()? else { return None };
     Some(match frame {
         Read::Lost => Frame::Lost,
@@ -71,9 +76,25 @@ pub(crate) fn read(channel: &Arc<str>, bytes: &[u8]) -> Option<Frame> {
             to: ReplyAddress { channel: Arc::clone(channel), nonce },
             aggregate,
             request,
-            answer: commit.map_or(Answer::LookUp, Answer::Commit),
+            answer: commit.map_or(Answer::LookUp, |mut commit| {
+                // Nobody else has it yet, so this copies nothing.
+                Arc::make_mut(&mut commit).trace = trace;
+                Answer::Commit(commit)
+            }),
         }),
     })
+}
+
+/// The trace that a frame begins with, and the rest of it.
+fn traced(bytes: &[u8]) -> Option<(Option<TraceContext>, &[u8])> {
+    match bytes.split_first()? {
+        (&VERSION, content) => Some((None, content)),
+        (&TRACED, content) => {
+            let (trace, content) = postcard::take_from_bytes(content).ok()?;
+            Some((Some(trace), content))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +141,7 @@ mod tests {
             }
             let longer = [&whole[..], &[0]].concat();
             assert_eq!(read(&channel, &longer), None, "a byte too many");
-            let newer = [&[VERSION + 1], &whole[1..]].concat();
+            let newer = [&[TRACED + 1], &whole[1..]].concat();
             assert_eq!(read(&channel, &newer), None, "another version");
         }
     }
@@ -136,5 +157,12 @@ mod tests {
         let key = sent.aggregate.as_str().as_bytes();
         let expected = [&[1, 0, 5, key.len() as u8], key, &[1, b'r', 0]].concat();
         assert_eq!(reply(&sent).unwrap(), expected);
+    }
+
+    #[test]
+    fn only_what_belongs_to_a_trace_is_in_the_newer_version() {
+        let versions: Vec<u8> =
+            replies(&Arc::from("c")).iter().map(|sent| reply(sent).unwrap()[0]).collect();
+        assert_eq!(versions, [TRACED, VERSION, VERSION]);
     }
 }

@@ -7,11 +7,14 @@ mod held;
 mod round;
 mod row_cache;
 mod rows;
+mod traced;
 
 use std::fmt;
 use std::sync::Arc;
 
-use ordain_ports::{Action, Clock, Commits, DeadLetters, Error, Feed, Lane, Published, ViewStore};
+use ordain_ports::{
+    Action, Clock, Commits, DeadLetters, Error, Feed, Lane, Published, Spans, ViewStore,
+};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -29,6 +32,8 @@ pub struct Ports {
     pub views: Arc<dyn ViewStore>,
     /// Keeps what could not be folded.
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// Where it tells, of events that belong to a trace, when they were folded.
+    pub spans: Arc<dyn Spans>,
     /// Tells how far behind the view is, and when a dead letter was written.
     pub clock: Arc<dyn Clock>,
 }

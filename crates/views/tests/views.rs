@@ -26,6 +26,7 @@ fn events(type_: &str, id: &str, events: &[(&str, &str)]) -> Vec<Published> {
             data: json(data),
             time: Timestamp::from_nanoseconds(index as i64 + 1),
         },
+        trace: None,
     };
     events.iter().enumerate().map(event).collect()
 }

@@ -203,6 +203,7 @@ fn sentinels(partitions: u32, name: &str) -> Result<Vec<Arc<Commit>>> {
             events: vec![event],
             time,
             source: Source { partition: 0, offset: 0, nonce: 0 },
+            trace: None,
         }));
     }
     Ok(sentinels)

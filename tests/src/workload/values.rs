@@ -62,6 +62,7 @@ pub(super) fn command(writer: u32, cycle: u64) -> Result<Command> {
         deadline: None,
         reply_to: ReplyAddress { channel: Arc::from("channel"), nonce: cycle },
         time: time(cycle),
+        trace: None,
     })
 }
 
@@ -122,6 +123,7 @@ pub fn commit(writer: u32, which: usize, revision: u64) -> Result<Commit> {
         events: (before + 1..=sequence).map(event).collect::<Result<_>>()?,
         time: time(revision * 10),
         source: Source { partition: 0, offset: revision, nonce: revision },
+        trace: None,
     })
 }
 

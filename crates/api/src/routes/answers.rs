@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use ordain_model::Outcome;
+use ordain_model::{Outcome, TraceContext};
 
 use crate::routes::json;
 use crate::{Answered, Api, Invalid, Problem, Refusal, Request, document};
@@ -15,6 +15,9 @@ pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 /// Says that the outcome was decided for an earlier sending.
 pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// Carries the trace, both ways: to here that of the caller, back that of the decision.
+pub(crate) const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// What is told of a command: a document with its status, or a problem.
 #[derive(Debug)]
 pub(crate) struct Told {
@@ -24,6 +27,8 @@ pub(crate) struct Told {
     pub(crate) replayed: bool,
     /// The aggregate's sequence, of a success.
     pub(crate) sequence: Option<u64>,
+    /// The trace that the decision belongs to.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// What is told of a command that was submitted.
@@ -33,6 +38,10 @@ pub(crate) fn told(api: &Api, request: &Request, answered: Answered) -> Told {
         Answered::Decided { commit, .. } if commit.outcome == Outcome::Success => {
             Some(commit.sequence)
         }
+        _ => None,
+    };
+    let trace = match &answered {
+        Answered::Decided { commit, .. } => commit.trace,
         _ => None,
     };
     let id = || request.request.clone();
@@ -51,7 +60,7 @@ pub(crate) fn told(api: &Api, request: &Request, answered: Answered) -> Told {
         }
         Answered::Invalid(why) => Err(invalid(api, request, why).about(id())),
     };
-    Told { said, replayed, sequence }
+    Told { said, replayed, sequence, trace }
 }
 
 /// The same as an answer of its own.
@@ -72,6 +81,9 @@ pub(crate) fn respond(request: &Request, told: Told) -> Response {
     }
     if told.replayed {
         headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
+    if let Some(Ok(trace)) = told.trace.map(|trace| HeaderValue::try_from(trace.to_string())) {
+        headers.insert(TRACE_PARENT, trace);
     }
     if let Some(Ok(location)) = location.map(HeaderValue::try_from) {
         headers.insert(LOCATION, location);

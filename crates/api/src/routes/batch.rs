@@ -52,7 +52,7 @@ pub(crate) async fn send(
     let (answers, mut ready) = mpsc::channel::<Bytes>(ANSWERS_READY_MAX);
     // A task of its own, so that a client who reads slowly slows down nobody's commands but those
     // that it has not sent yet. It ends when the client has gone.
-    tokio::spawn(Run::new(api, source, (answers, wait)).run());
+    tokio::spawn(Run::new(api, source, (answers, wait, said.trace)).run());
     let lines = stream::poll_fn(move |context| ready.poll_recv(context));
     let body = Body::from_stream(lines.map(Ok::<_, std::convert::Infallible>));
     let headers = [(CONTENT_TYPE, "application/x-ndjson"), (CACHE_CONTROL, "no-store")];

@@ -119,5 +119,6 @@ async fn read(
         body,
         expected_sequence: said.expected_sequence,
         deadline: said.deadline,
+        trace: said.trace,
     })
 }

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
 use ordain_model::{AggregateKey, Name, Outcome, RequestId};
 use ordain_ports::{DeadLetter, LetterId};
 use serde::Deserialize;
@@ -13,6 +14,7 @@ use serde_json::value::RawValue;
 use uuid::{Uuid, uuid};
 
 use crate::query::{self, Query};
+use crate::routes::commands::headers;
 use crate::routes::{answers, json};
 use crate::writer::ObjectWriter;
 use crate::{Api, Problem, ProblemKind, Request, Wait};
@@ -72,6 +74,7 @@ pub(crate) async fn show(
 pub(crate) async fn retry(
     State(api): State<Arc<Api>>,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let letter = find(&api, &id).await?;
     let (aggregate, old, command) = command(&letter).ok_or_else(|| {
@@ -92,6 +95,7 @@ pub(crate) async fn retry(
         body: letter.data.into(),
         expected_sequence: None,
         deadline: None,
+        trace: headers::trace(&headers),
     };
     let wait = Wait::Outcome(api.settings().wait(None));
     let answered = api.submitter.submit(sent.clone(), wait).await;

@@ -64,7 +64,8 @@ fn add(document: &mut Value, aggregate_type: &str, command: &CommandType) {
 
 fn operation(name: &str, schema: &Value, creates: bool, has_id: bool) -> Value {
     let reference = |kind: &str, name: &str| json!({"$ref": format!("#/components/{kind}/{name}")});
-    let mut parameters = vec!["IdempotencyKey", "Prefer", "OrdainDeadline", "IfMatch"];
+    let mut parameters =
+        vec!["IdempotencyKey", "Prefer", "OrdainDeadline", "IfMatch", "TraceParent"];
     if has_id {
         parameters.insert(0, "Id");
     }

@@ -71,6 +71,7 @@ impl Histories {
             events,
             time: time(0),
             source: Source { partition: 0, offset: revision, nonce: 0 },
+            trace: None,
         }));
     }
 

@@ -27,7 +27,7 @@ pub enum Invalid {
 }
 
 /// The most bytes that a record needs beside its body, ids and names: two hashes, four numbers, the
-/// reply channel and the lengths of the texts.
+/// reply channel, the trace and the lengths of the texts.
 const FIXED_BYTES_MAX: usize = 256;
 
 /// How much of a decoder's message is passed on; it may repeat a value of the body.
@@ -88,6 +88,7 @@ impl Checked {
             deadline: request.deadline,
             reply_to,
             time,
+            trace: request.trace,
         }
     }
 }

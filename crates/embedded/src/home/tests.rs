@@ -30,6 +30,7 @@ pub(crate) fn command(id: &str, request: &str) -> Command {
         deadline: None,
         reply_to: ReplyAddress { channel: Arc::from("channel"), nonce: 1 },
         time: Timestamp::default(),
+        trace: None,
     }
 }
 

@@ -17,5 +17,6 @@ mod moves;
 mod outcomes;
 mod probe;
 mod publishing;
+mod traces;
 mod unknown;
 mod world;

@@ -10,7 +10,7 @@ use ordain_model::{
     AggregateKey, Command, Commit, Document, Fingerprint, Fingerprinted, Json, Limits, Outcome,
     Registry, ReplyAddress, RequestId, Rules, Timestamp,
 };
-use ordain_ports::{Clock, Content, Delivered, Input, Position, Published, Reply};
+use ordain_ports::{Clock, Content, Delivered, Input, NoSpans, Position, Published, Reply, Spans};
 use ordain_testkit::clock::Manual;
 use ordain_testkit::faulty::{self, Control};
 use ordain_testkit::{until, within};
@@ -106,6 +106,7 @@ pub(crate) fn wanted(id: &str, request: &str, name: &str, data: &str) -> Wanted 
             deadline: None,
             reply_to: ReplyAddress { channel: "test".into(), nonce: 7 },
             time: START,
+            trace: None,
         },
     }
 }
@@ -213,6 +214,7 @@ impl World {
             crash_marks: self.home.crash_marks(),
             announcements: self.home.announcements(),
             heartbeats: self.home.heartbeats(),
+            spans: Arc::new(NoSpans),
             clock: Arc::new(self.clock.clone()),
         }
     }
@@ -233,6 +235,11 @@ impl World {
     /// Starts a worker that reads this clock.
     pub(crate) fn work_by(&self, clock: Arc<dyn Clock>) -> Working {
         self.work_with(Ports { clock, ..self.ports() })
+    }
+
+    /// Starts a worker that tells there what it does for commands that belong to a trace.
+    pub(crate) fn work_telling(&self, spans: Arc<dyn Spans>) -> Working {
+        self.work_with(Ports { spans, ..self.ports() })
     }
 
     fn work_with(&self, ports: Ports) -> Working {

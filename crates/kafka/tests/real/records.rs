@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ordain_model::Code;
+use ordain_model::{Code, Command};
 use ordain_ports::contract::samples::{Line, ODD_JSON, aggregate, request, time};
 use ordain_ports::{DeadLetter, LetterId, Position};
-use rdkafka::message::Message as _;
+use rdkafka::message::{Message as _, OwnedMessage};
 
 use crate::fresh::{append, connected, headers, messages, numbered, settings};
 
@@ -42,6 +42,7 @@ async fn a_command_is_a_cloud_event() {
             ("ce_replyto", "api-7/ü"),
             ("ce_nonce", &nonce),
             ("content-type", "application/json"),
+            ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000007-01"),
         ])
     );
 }
@@ -70,9 +71,25 @@ async fn an_event_is_a_cloud_event_and_the_same_when_published_again() {
                 ("ce_requestid", "~x"),
                 ("ce_eventversion", "3"),
                 ("content-type", "application/json"),
+                ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000001-01"),
             ])
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_belongs_to_no_trace_has_no_header_of_one() {
+    let settings = settings();
+    let kafka = connected(&settings, 1).await;
+    append(&kafka, Command { trace: None, ..numbered("A-1", 1) }).await;
+    let (mut line, publishes) = (Line::of("A-1"), kafka.event_log());
+    // Of the samples the second of a line belongs to none.
+    let commits = [line.success(1), line.success(1)];
+    publishes.publish(&commits).await.expect("publishes");
+    let has_trace = |found: &OwnedMessage| headers(found).contains_key("traceparent");
+    assert!(!has_trace(&messages(&settings, "requests", 1)[0]));
+    let events: Vec<bool> = messages(&settings, "finalevents", 2).iter().map(has_trace).collect();
+    assert_eq!(events, [true, false]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -34,7 +34,7 @@ pub(crate) async fn connect(
     if let Err(error) = redis.check().await {
         tracing::warn!(url, %error, "redis is away: answers wait for look-ups until it is back");
     }
-    Ok(Home { stores: stores(&kafka, &mongo)?, place: Place::Fleet(kafka, redis) })
+    Ok(Home::of(stores(&kafka, &mongo)?, Place::Fleet(kafka, redis)))
 }
 
 /// Makes every group that the brokers keep this process out of show in `/readyz`.

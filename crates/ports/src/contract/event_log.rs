@@ -20,6 +20,7 @@ fn events(commits: &[Arc<Commit>]) -> Vec<Published> {
             aggregate: commit.aggregate.clone(),
             request: commit.request.clone(),
             event: event.clone(),
+            trace: commit.trace,
         };
         commit.events.iter().map(published).collect::<Vec<_>>()
     };

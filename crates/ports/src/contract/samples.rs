@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ordain_model::{
     AggregateKey, Code, Command, Commit, Event, Fingerprint, Json, Name, Outcome, ReplyAddress,
-    RequestId, SchemaHash, Source, Timestamp,
+    RequestId, SchemaHash, Source, Timestamp, TraceContext,
 };
 
 /// White space, escapes, order of members and digits that reading and writing again would change.
@@ -50,6 +50,13 @@ pub fn schema(number: u32) -> SchemaHash {
     format!("{number:032x}").parse().expect("32 digits")
 }
 
+/// A place in some trace; another number, another span.
+#[must_use]
+pub fn trace(span: u64) -> TraceContext {
+    let text = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{span:016x}-01");
+    text.parse().expect("the suite's own traces are traces")
+}
+
 /// A command of `to` under this request id.
 #[must_use]
 pub fn command(to: &AggregateKey, id: &RequestId) -> Command {
@@ -64,6 +71,7 @@ pub fn command(to: &AggregateKey, id: &RequestId) -> Command {
         deadline: Some(time(1)),
         reply_to: ReplyAddress { channel: Arc::from("api-7/ü"), nonce: u64::MAX },
         time: time(2),
+        trace: Some(trace(7)),
     }
 }
 
@@ -127,6 +135,8 @@ impl Line {
             events,
             time: time(self.revision * 1_000),
             source: Source { partition: 1, offset: self.revision + 10, nonce: u64::MAX },
+            // Every other command belongs to a trace.
+            trace: (self.revision % 2 == 1).then(|| trace(self.revision)),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use ordain_model::{AggregateKey, Code, Commit, Timestamp, Unprocessable};
+use ordain_model::{AggregateKey, Code, Commit, Timestamp, TraceContext, Unprocessable};
 use ordain_ports::{Content, Damaged, DeadLetter, LetterId, Position, Published, Record};
 
 use super::rows::Touched;
@@ -21,6 +21,8 @@ const EVENTS_MISSING: Code = Code::new("EVENTS_MISSING");
 pub(super) struct Batch {
     pub(super) pending: Vec<Pending>,
     pub(super) letters: Vec<DeadLetter>,
+    /// When work on it began.
+    pub(super) begun: Timestamp,
     first: u64,
     end: u64,
     blocked: Option<Blocked>,
@@ -36,7 +38,7 @@ pub(super) struct Blocked {
 impl Batch {
     /// Sorts records. What does not concern the view is passed over.
     pub(super) fn of(view: &dyn View, now: Timestamp, records: Vec<Record<Published>>) -> Self {
-        let mut batch = Self::default();
+        let mut batch = Self { begun: now, ..Self::default() };
         let mut places = HashMap::new();
         batch.first = records.first().map_or(0, |record| record.position.offset);
         for Record { position, content, .. } in records {
@@ -145,6 +147,8 @@ pub(super) struct Step {
     pub(super) sequence: u64,
     /// When the last of its events happened.
     pub(super) time: Timestamp,
+    /// The traces of its events.
+    pub(super) traces: Vec<TraceContext>,
     /// What it does.
     pub(super) touched: Touched,
     /// Whether a condition did not hold when it was written, or nobody knows.
@@ -195,6 +199,7 @@ impl Pending {
                 aggregate: commit.aggregate.clone(),
                 request: commit.request.clone(),
                 event: event.clone(),
+                trace: commit.trace,
             })
         });
         let behind = events.filter(|event| event.event.sequence > mark);
@@ -257,6 +262,7 @@ impl Pending {
             expected: place.mark,
             sequence: place.mark.unwrap_or(0),
             time: Timestamp::default(),
+            traces: Vec::new(),
             touched: Touched::default(),
             refused: false,
         };
@@ -271,6 +277,7 @@ impl Pending {
                 break;
             }
             (step.sequence, step.time) = (event.event.sequence, event.event.time);
+            step.traces.extend(event.trace);
             self.entries.pop_front();
         }
         let moved = step.sequence > step.expected.unwrap_or(0);

@@ -7,6 +7,7 @@ use super::batch::{Batch, Blocked, Step};
 use super::broken::is_broken;
 use super::follower::Follower;
 use super::held::Lost;
+use super::traced;
 use crate::backoff::Backoff;
 
 /// The rows that a round writes, each with the step that it is of.
@@ -143,6 +144,7 @@ impl Follower {
                 let events = step.sequence - step.expected.unwrap_or(0);
                 counter!("ordain_views_applied_events", "view" => view).increment(events);
                 pending.reached(step.sequence);
+                traced::folded(step, (view, &pending.aggregate), &self.ports, batch.begun);
             }
         }
         if let Some(newest) = steps.iter().map(|step| step.time).max() {

@@ -10,7 +10,7 @@ use ordain_model::{
     AggregateKey, Commit, Decision, Event, Fingerprint, Handler, Json, Outcome, Source, State,
     Timestamp,
 };
-use ordain_ports::{Clock, Feed, Published, RowRange, SystemClock, ViewStore};
+use ordain_ports::{Clock, Feed, NoSpans, Published, RowRange, SystemClock, ViewStore};
 use ordain_testkit::{until, within};
 use ordain_views::{Ports, Projector, Settings, View};
 use tempfile::TempDir;
@@ -41,6 +41,7 @@ impl World {
             commits: self.home.commits(),
             views: self.home.view_store(),
             dead_letters: self.home.dead_letters(),
+            spans: Arc::new(NoSpans),
             clock: Arc::new(SystemClock),
         }
     }
@@ -130,6 +131,7 @@ pub(crate) fn published(commit: &Commit) -> Vec<Published> {
         aggregate: commit.aggregate.clone(),
         request: commit.request.clone(),
         event: event.clone(),
+        trace: commit.trace,
     };
     commit.events.iter().map(published).collect()
 }
@@ -258,6 +260,7 @@ impl Line {
             time: events.last().map_or(Timestamp::default(), |event| event.time),
             events,
             source: Source { partition: 0, offset: self.revision, nonce: 0 },
+            trace: None,
         })
     }
 }

@@ -92,6 +92,7 @@ impl Item {
             body: self.data,
             expected_sequence: None,
             deadline: None,
+            trace: None,
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use ordain_model::AggregateKey;
+use ordain_model::{AggregateKey, TraceContext};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -25,6 +25,8 @@ pub(super) struct Run {
     source: Source,
     answers: mpsc::Sender<Bytes>,
     wait: Duration,
+    /// The trace that all of it belongs to.
+    trace: Option<TraceContext>,
     /// The aggregates with a command on its way, and what comes after it.
     chains: HashMap<AggregateKey, VecDeque<(u64, Request)>>,
     /// The aggregates of which it is not known what became of a command.
@@ -50,13 +52,14 @@ impl Run {
     pub(super) fn new(
         api: Arc<Api>,
         source: Source,
-        (answers, wait): (mpsc::Sender<Bytes>, Duration),
+        (answers, wait, trace): (mpsc::Sender<Bytes>, Duration, Option<TraceContext>),
     ) -> Self {
         Self {
             api,
             source,
             answers,
             wait,
+            trace,
             chains: HashMap::new(),
             given_up: HashSet::new(),
             running: JoinSet::new(),
@@ -97,7 +100,8 @@ impl Run {
     }
 
     async fn begin(&mut self, index: u64, item: Result<Item, Problem>) -> Result<(), Gone> {
-        match item.and_then(|item| item.into_request(&self.api)) {
+        let request = item.and_then(|item| item.into_request(&self.api));
+        match request.map(|request| Request { trace: self.trace, ..request }) {
             Ok(request) if self.is_given_up(&request.aggregate) => {
                 self.answer(not_sent(index, &request)).await
             }

@@ -278,3 +278,18 @@ async fn a_client_that_goes_while_nothing_happens_ends_the_batch_at_once() {
     assert_eq!(is_held.recv().await, None);
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn all_commands_of_a_batch_belong_to_the_trace_of_its_request() {
+    let stage = Stage::set().await;
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let body = format!("{}\n{}\n", deposit("r1", "a"), deposit("r2", "b"));
+    let mut request = batch(NDJSON, body);
+    request.headers_mut().insert("traceparent", parent.parse().unwrap());
+    let answer = tokio::spawn(ask(public(&stage.api), request));
+    for nth in [1, 2] {
+        let command = stage.log.appended(nth).await;
+        assert_eq!(command.trace.map(|trace| trace.to_string()).as_deref(), Some(parent));
+    }
+    answer.abort();
+}

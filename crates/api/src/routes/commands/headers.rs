@@ -2,10 +2,10 @@
 
 use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::{HeaderMap, HeaderName};
-use ordain_model::{RequestId, Timestamp};
+use ordain_model::{RequestId, Timestamp, TraceContext};
 
 use crate::Problem;
-use crate::routes::answers::IDEMPOTENCY_KEY;
+use crate::routes::answers::{IDEMPOTENCY_KEY, TRACE_PARENT};
 
 const DEADLINE: HeaderName = HeaderName::from_static("ordain-deadline");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -21,6 +21,8 @@ pub(crate) struct Said {
     pub(crate) deadline: Option<Timestamp>,
     /// How it would like to be answered.
     pub(crate) preferred: Preferred,
+    /// The trace that it belongs to.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// How a client would like to be answered (RFC 7240).
@@ -46,8 +48,15 @@ impl Said {
             expected_sequence: single(headers, &IF_MATCH)?.map(sequence).transpose()?,
             deadline: deadline.map_err(|bad| Problem::bad_header("Ordain-Deadline", bad))?,
             preferred: Preferred::read(headers)?,
+            trace: trace(headers),
         })
     }
+}
+
+/// The trace that the request belongs to. A header that is given twice or cannot be read says
+/// nothing: no request is refused for it.
+pub(crate) fn trace(headers: &HeaderMap) -> Option<TraceContext> {
+    single(headers, &TRACE_PARENT).ok().flatten()?.parse().ok()
 }
 
 impl Preferred {
@@ -173,6 +182,7 @@ mod tests {
                 expected_sequence: Some(7),
                 deadline: Some(Timestamp::from_nanoseconds(1_000_000_000)),
                 preferred,
+                trace: None,
             })
         );
         let nothing = read(&[]).unwrap();
@@ -199,6 +209,19 @@ mod tests {
             assert_eq!(read(&[("idempotency-key", bad)]), Err(400), "{bad}");
         }
         assert_eq!(read(&[("ordain-deadline", "tomorrow")]), Err(400));
+    }
+
+    #[test]
+    fn a_trace_is_read_and_one_that_cannot_be_read_is_none() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let trace = read(&[("traceparent", parent)]).unwrap().trace;
+        assert_eq!(trace.map(|trace| trace.to_string()).as_deref(), Some(parent));
+        let zeros = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
+        for bad in ["", "ä", zeros, &parent.to_uppercase(), &parent[1..]] {
+            assert_eq!(read(&[("traceparent", bad)]).unwrap().trace, None, "{bad}");
+        }
+        let twice = read(&[("traceparent", parent), ("traceparent", parent)]).unwrap();
+        assert_eq!(twice.trace, None);
     }
 
     #[test]

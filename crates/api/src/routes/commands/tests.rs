@@ -16,6 +16,7 @@ use crate::staged::{Read, Stage, ask};
 use crate::{Settings, SubmitLimits};
 
 const DEPOSIT: &str = "/v1/account/a/deposit";
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 fn post(path: &str, headers: &[(&str, &str)], body: &'static str) -> Request<Body> {
     let mut request = Request::post(path).header("content-type", "application/json");
@@ -44,6 +45,7 @@ async fn everything_that_was_said_stands_in_the_command() {
         ("idempotency-key", "r-1"),
         ("if-match", "\"3\""),
         ("ordain-deadline", "1970-01-01T00:00:01Z"),
+        ("traceparent", TRACE),
     ];
     send(&stage, post("/v1/account/b/deposit", &headers, " { \"amount\" : 5 } "));
     let command = stage.log.appended(1).await;
@@ -52,6 +54,7 @@ async fn everything_that_was_said_stands_in_the_command() {
     assert_eq!(command.data.as_str(), "{\"amount\":5}", "in canonical form");
     assert_eq!(command.expected_sequence, Some(3));
     assert_eq!(command.deadline.unwrap().nanoseconds(), 1_000_000_000);
+    assert_eq!(command.trace.unwrap().to_string(), TRACE);
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,6 +67,18 @@ async fn a_success_is_answered_with_the_outcome_document_and_the_sequence_as_tag
     assert_eq!(read.header("idempotency-key"), Some("r"));
     assert_eq!((read.header("idempotency-replayed"), read.header("location")), (None, None));
     assert_eq!(read.body, document::outcome(&commit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_says_in_which_trace_it_was_decided() {
+    let stage = Stage::set().await;
+    for (nth, header, expected) in [(1, TRACE, Some(TRACE)), (2, "00-bad", None)] {
+        let headers = [("traceparent", header)];
+        let answer = send(&stage, post(DEPOSIT, &headers, "{\"amount\":1}"));
+        reply(&stage, &stage.log.appended(nth).await, Outcome::Success);
+        let read = answer.await.unwrap();
+        assert_eq!((read.status, read.header("traceparent")), (200, expected));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,12 @@
 //! Accepted implies storable and decodable.
 
+use std::num::{NonZeroU64, NonZeroU128};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use ordain_model::{Command, Handler, Registry, ReplyAddress, Timestamp, Unprocessable};
+use ordain_model::{
+    Command, Handler, Registry, ReplyAddress, Timestamp, TraceContext, Unprocessable,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -91,14 +94,16 @@ proptest! {
             body: Bytes::from(body),
             expected_sequence: Some(u64::MAX),
             deadline: Some(Timestamp::from_nanoseconds(i64::MAX)),
+            trace: Some(TraceContext::new(NonZeroU128::MAX, NonZeroU64::MAX, true)),
         };
         if let Ok(checked) = check(handler.as_ref(), &SubmitLimits::default(), &request) {
             let to = ReplyAddress { channel: "c".repeat(64).into(), nonce: u64::MAX };
             let time = Timestamp::from_nanoseconds(i64::MIN);
             let accepted = checked.into_command(&request, to, time);
-            let stored = postcard::to_allocvec(&accepted).unwrap();
+            let stored = postcard::to_allocvec(&(accepted.trace, &accepted)).unwrap();
             prop_assert!(stored.len() <= record_bytes(&request));
-            let read: Command = postcard::from_bytes(&stored).unwrap();
+            let (trace, read): (_, Command) = postcard::from_bytes(&stored).unwrap();
+            let read = Command { trace, ..read };
             prop_assert_eq!(&read, &accepted);
             let decided = handler.decide(&handler.initial(), &command, &read.data);
             prop_assert!(!matches!(decided, Err(Unprocessable { .. })), "{:?}", decided);
