@@ -33,4 +33,4 @@ pub use outcomes::Outcomes;
 pub use partition::partition_of;
 pub use replies::{Answer, Replies, Reply, ReplySender, ReplySink};
 pub use snapshots::Snapshots;
-pub use views::{Mark, Row, RowList, RowRange, RowWrite, ViewStore};
+pub use views::{Mark, Row, RowList, RowRange, RowWrite, SoleRow, ViewStore};
