@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt as _;
 use ordain_model::AggregateKey;
-use ordain_ports::NoSpans;
+use ordain_ports::{NoSpans, SoleRow};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -63,12 +63,15 @@ impl Stage {
         let view = |name: &str, followed: &str| ViewInfo {
             name: name.to_owned(),
             types: vec![followed.to_owned()],
+            sole_row: None,
         };
+        let sole_row: SoleRow = |account| account.id().to_owned();
+        let funds = ViewInfo { sole_row: Some(sole_row), ..view("funds", "account") };
         let parts = Parts {
             settings,
             registry: Arc::new(ordain_domain::registry().unwrap()),
             ports,
-            views: vec![view("accounts", "account"), view("cleaner-jobs", "job-request")],
+            views: vec![view("accounts", "account"), view("cleaner-jobs", "job-request"), funds],
             liveness: Liveness::default(),
             readiness: Readiness::default(),
             metrics: Arc::new(|| "some_metric 1\n".to_owned()),

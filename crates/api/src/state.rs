@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ordain_model::Registry;
 use ordain_ports::{
-    Clock, CommandLog, Commits, DeadLetters, Error, Heartbeats, Outcomes, Replies, Spans, ViewStore,
+    Clock, CommandLog, Commits, DeadLetters, Error, Heartbeats, Outcomes, Replies, SoleRow, Spans,
+    ViewStore,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -46,12 +47,14 @@ impl fmt::Debug for Ports {
 }
 
 /// A view that can be read: its name, and the aggregate types that it follows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ViewInfo {
     /// The view's name.
     pub name: String,
     /// The types whose events it folds.
     pub types: Vec<String>,
+    /// The row that says how far the view has come with an aggregate; `None`: its mark does.
+    pub sole_row: Option<SoleRow>,
 }
 
 /// Draws what an operator's scraper reads: the metrics, as Prometheus text.

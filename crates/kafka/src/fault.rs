@@ -73,6 +73,23 @@ impl Fault {
         self.action() == Action::CallPerson
     }
 
+    /// Whether it is a group that does not let a process be a member.
+    pub(crate) fn is_of_group(&self) -> bool {
+        use RDKafkaErrorCode as Code;
+        let Self::Kafka { source, .. } = self else { return false };
+        matches!(
+            source.rdkafka_error_code(),
+            Some(
+                Code::GroupAuthorizationFailed
+                    | Code::InvalidGroupId
+                    | Code::InvalidSessionTimeout
+                    | Code::InconsistentGroupProtocol
+                    | Code::GroupMaxSizeReached
+                    | Code::UnreleasedInstanceId
+            )
+        )
+    }
+
     fn action(&self) -> Action {
         match self {
             Self::Kafka { source, .. } if needs_person(source) => Action::CallPerson,

@@ -44,6 +44,9 @@ fn check(settings: &Settings) -> Result<(), Fault> {
     if !(1..=PREFIX_CHARS_MAX).contains(&length) || !settings.prefix.chars().all(is_prefix_char) {
         return Err(Fault::unfit("the prefix is not 1 to 48 characters of a-z 0-9 - _"));
     }
+    if settings.send_ms_max == 0 {
+        return Err(Fault::unfit("send_ms_max is 0, and nothing can be sent in no time"));
+    }
     Ok(())
 }
 
@@ -154,6 +157,12 @@ mod tests {
             let settings = Settings { prefix: prefix.to_owned(), ..Settings::default() };
             assert!(refused(settings).await.contains("prefix"), "{prefix}");
         }
+    }
+
+    #[tokio::test]
+    async fn no_time_to_send_in_is_refused() {
+        let settings = Settings { send_ms_max: 0, ..Settings::default() };
+        assert!(refused(settings).await.contains("send_ms_max"));
     }
 
     #[tokio::test]

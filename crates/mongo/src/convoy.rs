@@ -23,15 +23,17 @@ use crate::server::{Server, Writes};
 /// command would wait for its whole way and then for his own.
 const UNDER_WAY_MAX: usize = 2;
 
-/// Who has less than this left until he is late is late: a command is sent within it, and one that
-/// is not takes everybody in it along.
-const SPARE: Duration = Duration::from_millis(20);
+/// Who has less than this part of `send_ms_max` left until he is late is late: a command is sent
+/// within it, and one that is not takes everybody in it along.
+const SPARE_PART: u32 = 50;
 
 /// Writes of one kind into one collection.
 #[derive(Debug)]
 pub(crate) struct Convoy {
     operation: &'static str,
     into: (Writes, &'static str),
+    /// Who has less than this left until he is late is late already.
+    spare: Duration,
     queue: Mutex<Queue>,
     under_way: Arc<Semaphore>,
 }
@@ -54,9 +56,15 @@ struct Rider {
 }
 
 impl Convoy {
-    pub(crate) fn new(operation: &'static str, into: (Writes, &'static str)) -> Arc<Self> {
+    /// A convoy of writes of which each is sent within `send_ms_max` or not at all.
+    pub(crate) fn new(
+        operation: &'static str,
+        into: (Writes, &'static str),
+        send_ms_max: u64,
+    ) -> Arc<Self> {
         let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX));
-        Arc::new(Self { operation, into, queue: Mutex::default(), under_way })
+        let spare = Duration::from_millis(send_ms_max) / SPARE_PART;
+        Arc::new(Self { operation, into, spare, queue: Mutex::default(), under_way })
     }
 
     /// Sends documents, as many as one command takes and not after that time, and gives what became
@@ -124,7 +132,7 @@ impl Convoy {
         let (convoy, server) = (Arc::clone(self), Arc::clone(server));
         tokio::spawn(async move {
             while !riders.is_empty() {
-                riders = in_time(convoy.travel(&server, riders).await);
+                riders = convoy.in_time(convoy.travel(&server, riders).await);
             }
             drop(turn);
         });
@@ -133,7 +141,7 @@ impl Convoy {
     /// As many of those who wait as one command takes, without those who have gone or are late.
     fn next(&self, settings: &Settings) -> Vec<Rider> {
         let mut queue = self.lock();
-        let waiting = in_time(take(&mut queue.riders));
+        let waiting = self.in_time(take(&mut queue.riders));
         queue.riders = waiting;
         let (mut documents, mut bytes) = (0, 0);
         let fit = queue.riders.iter().take_while(|rider| {
@@ -180,23 +188,23 @@ impl Convoy {
         unreached
     }
 
+    /// Those who may still be sent, and have not gone; who is late is told.
+    fn in_time<R: FromIterator<Rider>>(&self, riders: impl IntoIterator<Item = Rider>) -> R {
+        let now = Instant::now() + self.spare;
+        let is_in_time = |rider: Rider| {
+            if now < rider.latest {
+                return Some(rider);
+            }
+            drop(rider.told.send(Err(late())));
+            None
+        };
+        let waiting = riders.into_iter().filter(|rider| !rider.told.is_closed());
+        waiting.filter_map(is_in_time).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Those who may still be sent, and have not gone; who is late is told.
-fn in_time<R: FromIterator<Rider>>(riders: impl IntoIterator<Item = Rider>) -> R {
-    let now = Instant::now() + SPARE;
-    let is_in_time = |rider: Rider| {
-        if now < rider.latest {
-            return Some(rider);
-        }
-        drop(rider.told.send(Err(late())));
-        None
-    };
-    let waiting = riders.into_iter().filter(|rider| !rider.told.is_closed());
-    waiting.filter_map(is_in_time).collect()
 }
 
 fn late() -> Fault {

@@ -73,9 +73,9 @@ impl Server {
             guarded: OnceCell::new(),
             fence: Fence::default(),
             unanswered: Unanswered::default(),
-            commits: Convoy::new("insert", (Writes::InsertInOrder, COMMITS)),
-            rows: Convoy::new("write_rows", (Writes::Update, ROWS)),
-            marks: Convoy::new("set_marks", (Writes::Update, MARKS)),
+            commits: Convoy::new("insert", (Writes::InsertInOrder, COMMITS), settings.send_ms_max),
+            rows: Convoy::new("write_rows", (Writes::Update, ROWS), settings.send_ms_max),
+            marks: Convoy::new("set_marks", (Writes::Update, MARKS), settings.send_ms_max),
             connections,
             place_max,
         };

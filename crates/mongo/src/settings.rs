@@ -40,7 +40,7 @@ pub struct Settings {
     /// `connect_ms_max` is given up, and with it what is under way there.
     pub heartbeat_ms: u64,
     /// How long after a call began its commands may still be sent: to what a deadline is kept, and
-    /// to `connect_ms_max` beside it where a connection has to be made first.
+    /// to `connect_ms_max` beside it where a connection has to be made first. At least 1.
     pub send_ms_max: u64,
     /// How long a majority may take to acknowledge a write before its result counts as unknown.
     pub acknowledge_ms_max: u64,

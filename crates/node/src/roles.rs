@@ -155,6 +155,7 @@ pub(crate) fn view_infos() -> Vec<ViewInfo> {
     let info = |view: &Arc<dyn ordain_views::View>| ViewInfo {
         name: view.name().to_owned(),
         types: view.follows().iter().map(|name| (*name).to_owned()).collect(),
+        sole_row: view.sole_row(),
     };
     ordain_views::views().iter().map(info).collect()
 }

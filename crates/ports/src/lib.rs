@@ -35,4 +35,4 @@ pub use partition::partition_of;
 pub use replies::{Answer, Replies, Reply, ReplySender, ReplySink};
 pub use snapshots::Snapshots;
 pub use spans::{NoSpans, Span, SpanKind, Spans};
-pub use views::{Mark, Row, RowList, RowRange, RowWrite, ViewStore};
+pub use views::{Mark, Row, RowList, RowRange, RowWrite, SoleRow, ViewStore};

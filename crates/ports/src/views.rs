@@ -19,6 +19,14 @@ pub struct Row {
     pub body: Option<Json>,
 }
 
+impl Row {
+    /// The row's sequence, if it belongs to this aggregate.
+    #[must_use]
+    pub fn place_of(&self, aggregate: &AggregateKey) -> Option<u64> {
+        (self.aggregate == *aggregate).then_some(self.sequence)
+    }
+}
+
 /// A row to be written, on condition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowWrite {
@@ -38,6 +46,9 @@ pub struct Mark {
     /// The new sequence, larger.
     pub sequence: u64,
 }
+
+/// Names the one row that every event of an aggregate changes, in a view that has such a row.
+pub type SoleRow = fn(&AggregateKey) -> String;
 
 /// Which rows to list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -86,4 +97,25 @@ pub trait ViewStore: Send + Sync {
 
     /// A page of the rows of a range.
     async fn list(&self, view: &str, range: &RowRange) -> Result<RowList, Error>;
+}
+
+impl dyn ViewStore {
+    /// Up to which sequence of the aggregate the view has come; `None`: it has nothing of it yet.
+    /// Where every event changes the aggregate's sole row, that row says it, else the mark.
+    ///
+    /// # Errors
+    /// The store cannot be read now.
+    pub async fn reached(
+        &self,
+        view: &str,
+        sole_row: Option<SoleRow>,
+        aggregate: &AggregateKey,
+    ) -> Result<Option<u64>, Error> {
+        let Some(sole_row) = sole_row else {
+            let marks = self.marks(view, std::slice::from_ref(aggregate)).await?;
+            return Ok(marks.into_iter().next().flatten());
+        };
+        let rows = self.rows(view, &[sole_row(aggregate)]).await?;
+        Ok(rows.into_iter().next().flatten().and_then(|row| row.place_of(aggregate)))
+    }
 }

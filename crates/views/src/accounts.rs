@@ -1,7 +1,7 @@
 //! The view `accounts`: what is in each account, and when something last happened to it.
 
 use ordain_model::{Json, Timestamp, Unprocessable};
-use ordain_ports::Published;
+use ordain_ports::{Published, SoleRow};
 use serde::{Deserialize, Serialize};
 
 use crate::view::{bad_row, data, unknown};
@@ -40,6 +40,10 @@ impl View for Accounts {
 
     fn follows(&self) -> &'static [&'static str] {
         &["account"]
+    }
+
+    fn sole_row(&self) -> Option<SoleRow> {
+        Some(|account| account.id().to_owned())
     }
 
     fn changes(&self, event: &Published) -> Result<Vec<Change>, Unprocessable> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ordain_model::{Json, Unprocessable};
-use ordain_ports::Published;
+use ordain_ports::{Published, SoleRow};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -84,6 +84,10 @@ impl View for JobRequests {
 
     fn follows(&self) -> &'static [&'static str] {
         &["job-request"]
+    }
+
+    fn sole_row(&self) -> Option<SoleRow> {
+        Some(|job| job.id().to_owned())
     }
 
     fn changes(&self, event: &Published) -> Result<Vec<Change>, Unprocessable> {

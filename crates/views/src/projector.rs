@@ -11,17 +11,22 @@ mod traced;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ordain_ports::{
     Action, Clock, Commits, DeadLetters, Error, Feed, Lane, Published, Spans, ViewStore,
 };
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::backoff::Backoff;
 use crate::{Settings, View};
 use follower::Follower;
+
+/// How often it is said of a feed that it is broken in the same way.
+const ALARM_EVERY: Duration = Duration::from_secs(60);
 
 /// The ports that a projector works through.
 #[derive(Clone)]
@@ -96,6 +101,7 @@ impl Projector {
     ) -> Result<(), Error> {
         let mut lanes = JoinSet::new();
         let mut backoff = Backoff::new(self.settings.retry_ms_max);
+        let mut said = None;
         let mut left = false;
         loop {
             tokio::select! {
@@ -106,12 +112,13 @@ impl Projector {
                 lane = feed.lane() => match lane {
                     Ok(Some(lane)) => {
                         backoff = Backoff::new(self.settings.retry_ms_max);
+                        said = None;
                         lanes.spawn(self.follow(lane));
                     }
                     Ok(None) => break,
                     Err(stopped) if stopped.is_stop() => return Err(stopped),
                     Err(failed) => {
-                        self.report(&failed);
+                        self.report(&failed, &mut said);
                         backoff.pause().await;
                     }
                 },
@@ -131,11 +138,21 @@ impl Projector {
         async move { follower.run(&report_stop).await }
     }
 
-    fn report(&self, failed: &Error) {
+    /// Says that the feed failed; that it is broken not at each try, but when that is new, and now
+    /// and then as long as it stays so.
+    fn report(&self, failed: &Error, said: &mut Option<(String, Instant)>) {
         let view = self.view.name();
-        match failed.action() {
-            Action::TryAgain | Action::Stop => warn!(view, %failed, "view_feed_retried"),
-            Action::GiveUp | Action::CallPerson => error!(view, %failed, "view_feed_broken"),
+        if matches!(failed.action(), Action::TryAgain | Action::Stop) {
+            warn!(view, %failed, "view_feed_retried");
+            return;
+        }
+        let failed = failed.to_string();
+        let is_known = said
+            .as_ref()
+            .is_some_and(|(before, when)| *before == failed && when.elapsed() < ALARM_EVERY);
+        if !is_known {
+            error!(view, failed, "view_feed_broken");
+            *said = Some((failed, Instant::now()));
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ordain_model::{Json, Unprocessable};
-use ordain_ports::Published;
+use ordain_ports::{Published, SoleRow};
 
 use crate::{Accounts, CleanerJobs, JobRequests};
 
@@ -26,12 +26,21 @@ pub fn views() -> Vec<Arc<dyn View>> {
 ///    another aggregate ever touches that key.
 /// 3. An event that the view cannot read is an error, never passed over. An event that it can
 ///    read and that changes nothing gives no changes.
+/// 4. Where the view names a sole row, every event of an aggregate changes that row of it and no
+///    other.
 pub trait View: Send + Sync + 'static {
     /// The view's name. Its feed's group is `view-<name>`.
     fn name(&self) -> &'static str;
 
     /// The aggregate types that it follows; events of others do not concern it.
     fn follows(&self) -> &'static [&'static str];
+
+    /// Names the one row that every event of an aggregate changes, if the view is of that kind. Its
+    /// sequence says how far the view has come with the aggregate: no mark is kept beside it, and
+    /// there is half as much to write.
+    fn sole_row(&self) -> Option<SoleRow> {
+        None
+    }
 
     /// Which rows the event touches, each key at most once, and what becomes of each.
     ///

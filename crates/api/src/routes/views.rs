@@ -91,7 +91,7 @@ async fn reached(
     let settings = api.settings();
     let end = Instant::now() + query::wait(wait_s, settings);
     let mut pause = Duration::from_millis(settings.view_poll_ms_first);
-    while mark(api, view, &receipt).await? < receipt.sequence {
+    while place(api, view, &receipt).await? < receipt.sequence {
         let now = Instant::now();
         if now >= end || api.going_down.is_cancelled() {
             return Err(Problem::new(ProblemKind::ViewBehind, "VIEW_BEHIND"));
@@ -106,9 +106,7 @@ async fn reached(
 }
 
 /// How far the view has come with the receipt's aggregate.
-async fn mark(api: &Api, view: &ViewInfo, receipt: &Receipt) -> Result<u64, Problem> {
-    let of = std::slice::from_ref(&receipt.aggregate);
-    let marks = api.parts.ports.views.marks(&view.name, of).await;
-    let marks = marks.map_err(|error| Problem::unavailable(&error))?;
-    Ok(marks.into_iter().next().flatten().unwrap_or(0))
+async fn place(api: &Api, view: &ViewInfo, receipt: &Receipt) -> Result<u64, Problem> {
+    let reached = api.parts.ports.views.reached(&view.name, view.sole_row, &receipt.aggregate);
+    Ok(reached.await.map_err(|error| Problem::unavailable(&error))?.unwrap_or(0))
 }

@@ -9,6 +9,9 @@ use crate::settings::{GroupProtocol, Settings};
 /// A member must look in at least so often; the thread looks in all the time.
 const POLL_MS_MAX: u64 = 300_000;
 
+/// So often the driver tells how it stands with the group.
+const TELLS_EVERY_MS: u64 = 2_000;
+
 /// The set-up of a member of this group.
 pub(crate) fn config(settings: &Settings, group: &str) -> Result<ClientConfig, Fault> {
     let mut config = broker::config(settings)?;
@@ -21,6 +24,7 @@ pub(crate) fn config(settings: &Settings, group: &str) -> Result<ClientConfig, F
         .set("auto.offset.reset", "earliest")
         .set("enable.partition.eof", "false")
         .set("max.poll.interval.ms", poll.to_string())
+        .set("statistics.interval.ms", TELLS_EVERY_MS.to_string())
         .set("fetch.wait.max.ms", settings.fetch_wait_ms_max.to_string())
         .set("fetch.queue.backoff.ms", "20")
         .set("fetch.error.backoff.ms", "100")

@@ -9,6 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceP
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
+use serde::Deserialize;
 
 use super::lock;
 use crate::broker;
@@ -26,12 +27,31 @@ pub(crate) struct Handover {
     moves: Mutex<VecDeque<Move>>,
     /// Whether the thread carries nothing out any more: the consumer is being closed.
     closing: AtomicBool,
+    /// Whether the driver has said lately that the group counts it among its members.
+    is_member: AtomicBool,
+}
+
+/// What concerns the membership of what the driver tells of itself now and then.
+#[derive(Deserialize)]
+struct Statistics {
+    cgrp: Option<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    state: String,
+    join_state: String,
 }
 
 impl Handover {
     /// What comes next, if anything.
     pub(crate) fn take(&self) -> Option<Move> {
         lock(&self.moves).pop_front()
+    }
+
+    /// Whether the driver has said since the last look that the group counts it among its members.
+    pub(crate) fn was_member(&self) -> bool {
+        self.is_member.swap(false, Ordering::AcqRel)
     }
 
     /// From now on whatever moves is carried out at once.
@@ -47,6 +67,16 @@ impl ClientContext for Handover {
 
     fn error(&self, error: KafkaError, reason: &str) {
         broker::report(&error, reason);
+    }
+
+    /// The only way in which the driver tells that the coordinator of the group is found again, and
+    /// that nothing has to be joined anew.
+    fn stats_raw(&self, statistics: &[u8]) {
+        let told = serde_json::from_slice::<Statistics>(statistics);
+        let group = told.ok().and_then(|told| told.cgrp);
+        if group.is_some_and(|group| group.state == "up" && group.join_state == "steady") {
+            self.is_member.store(true, Ordering::Release);
+        }
     }
 }
 

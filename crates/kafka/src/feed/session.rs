@@ -127,7 +127,12 @@ impl<'a, R: Recorded> Session<'a, R> {
     /// Lets the driver tell what it has to tell. Nothing may mean that it has told something.
     fn listen(&self) -> Result<(), End> {
         for _ in 0..TELLS {
-            match self.consumer.poll(Duration::ZERO) {
+            let told = self.consumer.poll(Duration::ZERO);
+            // Before an error that came behind it is heard.
+            if self.consumer.context().was_member() {
+                self.run.standing.is_member();
+            }
+            match told {
                 None => {}
                 // Every partition has a queue of its own, so this lane would have a gap.
                 Some(Ok(message)) => {

@@ -14,7 +14,13 @@ pub(crate) struct Standing {
     group: String,
     report: ReportMember,
     /// Why it was last refused, if it still is.
-    refused: RefCell<Option<String>>,
+    refused: RefCell<Option<Refused>>,
+}
+
+struct Refused {
+    why: String,
+    /// It is the group that does not let it be a member.
+    by_group: bool,
 }
 
 impl Standing {
@@ -26,12 +32,19 @@ impl Standing {
     /// The brokers refuse it, and will until a person has changed something. Told once.
     pub(crate) fn refused(&self, fault: &Fault) {
         let why = fault.told();
-        if self.refused.borrow().as_ref() == Some(&why) {
+        if self.refused.borrow().as_ref().is_some_and(|refused| refused.why == why) {
             return;
         }
         tracing::error!(group = self.group, why, "kafka_member_refused");
         (self.report)(&self.group, Some(&why));
-        self.refused.replace(Some(why));
+        self.refused.replace(Some(Refused { why, by_group: fault.is_of_group() }));
+    }
+
+    /// The group counts it among its members, which says nothing of what else it may be refused.
+    pub(crate) fn is_member(&self) {
+        if self.refused.borrow().as_ref().is_some_and(|refused| refused.by_group) {
+            self.accepted();
+        }
     }
 
     /// The brokers have done for it what they do for members only.

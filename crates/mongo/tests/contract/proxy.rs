@@ -1,7 +1,8 @@
 //! A way to the server that can be cut, or held up, at the next insert or counted mark.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -10,7 +11,6 @@ use tokio::sync::watch;
 
 /// What happens to the next insert or mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Next {
     /// It goes through.
     Pass,
@@ -20,14 +20,23 @@ pub(crate) enum Next {
     CutAfter,
     /// It reaches the server, and its answer never comes.
     Hold,
+    /// It reaches the server, and its answer comes once the proxy lets it go on.
+    Pause,
 }
 
 /// What is to happen on the way, and what has.
 #[derive(Default)]
 struct Way {
-    /// [`Next::Pass`] is zero.
-    next: AtomicU8,
+    /// Of the next writes, one by one; those behind them pass.
+    next: Mutex<VecDeque<Next>>,
+    goes_on: watch::Sender<bool>,
     writes: AtomicU64,
+}
+
+impl Way {
+    fn next(&self) -> MutexGuard<'_, VecDeque<Next>> {
+        self.next.lock().expect("nobody panics meanwhile")
+    }
 }
 
 /// A proxy to the server; ends with its runtime.
@@ -57,7 +66,7 @@ impl Proxy {
 
     /// Whether what was to happen next has happened.
     pub(crate) fn has_happened(&self) -> bool {
-        self.way.next.load(Ordering::SeqCst) == Next::Pass as u8
+        self.way.next().is_empty()
     }
 
     /// How many inserts and counted marks were sent.
@@ -66,7 +75,17 @@ impl Proxy {
     }
 
     pub(crate) fn next(&self, next: Next) {
-        self.way.next.store(next as u8, Ordering::SeqCst);
+        self.in_turn([next]);
+    }
+
+    /// What happens to the next writes, one after the other.
+    pub(crate) fn in_turn(&self, next: impl IntoIterator<Item = Next>) {
+        *self.way.next() = next.into_iter().collect();
+    }
+
+    /// The answers that pause go on, now and later.
+    pub(crate) fn go_on(&self) {
+        self.way.goes_on.send_replace(true);
     }
 }
 
@@ -93,10 +112,10 @@ async fn accept(
 async fn connection(client: TcpStream, server: TcpStream, way: Arc<Way>) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let (met, meets) = tokio::sync::watch::channel(Next::Pass);
+    let (met, meets) = watch::channel(Next::Pass);
     tokio::select! {
         () = requests(from_client, to_server, &way, &met) => {}
-        () = answers(from_server, to_client, meets) => {}
+        () = answers(from_server, to_client, (meets, way.goes_on.subscribe())) => {}
     }
 }
 
@@ -105,7 +124,7 @@ async fn requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     way: &Way,
-    met: &tokio::sync::watch::Sender<Next>,
+    met: &watch::Sender<Next>,
 ) {
     let mut bytes = vec![0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
@@ -113,15 +132,10 @@ async fn requests(
         let writes = |name: &[u8]| some.windows(name.len()).any(|window| window == name);
         if writes(b"insert\0") || writes(b"findAndModify\0") {
             way.writes.fetch_add(1, Ordering::SeqCst);
-            let fate = way.next.swap(Next::Pass as u8, Ordering::SeqCst);
-            if fate == Next::CutBefore as u8 {
-                return;
-            }
-            if fate == Next::CutAfter as u8 {
-                met.send_replace(Next::CutAfter);
-            }
-            if fate == Next::Hold as u8 {
-                met.send_replace(Next::Hold);
+            match way.next().pop_front() {
+                Some(Next::CutBefore) => return,
+                Some(fate) => drop(met.send_replace(fate)),
+                None => {}
             }
         }
         if to.write_all(some).await.is_err() {
@@ -134,7 +148,7 @@ async fn requests(
 async fn answers(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    meets: tokio::sync::watch::Receiver<Next>,
+    (meets, mut goes_on): (watch::Receiver<Next>, watch::Receiver<bool>),
 ) {
     let mut bytes = vec![0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
@@ -142,6 +156,7 @@ async fn answers(
         match fate {
             Next::Hold => std::future::pending().await,
             Next::CutAfter => return,
+            Next::Pause => drop(goes_on.wait_for(|goes_on| *goes_on).await),
             Next::Pass | Next::CutBefore => {}
         }
         if to.write_all(&bytes[..count]).await.is_err() {

@@ -1,12 +1,16 @@
 //! Callers who come at the same time share commands, and each is answered as if he were alone.
 
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use mongodb::bson::doc;
 use ordain_model::{AggregateKey, RequestId};
+use ordain_mongo::Mongo;
 use ordain_ports::contract::samples::{Line, json, request};
-use ordain_ports::{Mark, Row, RowWrite, Stop};
+use ordain_ports::{Inserted, Mark, Row, RowWrite, Stop};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::database::{Database, tail};
 use crate::proxy::{Next, Proxy};
@@ -95,6 +99,94 @@ async fn each_caller_learns_which_of_his_rows_and_marks_were_written() {
     callers.join_all().await;
 }
 
+/// Sends a command of which the server has the only document, beside so many others.
+async fn under_way(
+    held: &mut JoinSet<Inserted>,
+    (database, mongo): (&Database, &Mongo),
+    others: u64,
+) {
+    let store = mongo.commits();
+    held.spawn(async move {
+        let mut line = Line::of(&format!("held{others}"));
+        store.insert(&[line.success(1)]).await
+    });
+    let raw = database.raw().await;
+    let commits = raw.collection::<mongodb::bson::RawDocumentBuf>("commits");
+    let begun = Instant::now();
+    while commits.count_documents(doc! {}).await.expect("counts") <= others {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the server has it");
+    }
+}
+
+/// Takes one step, which brings no end.
+async fn begin<F: Future<Output = Inserted>>(mut inserts: Pin<&mut F>) {
+    let is_pending =
+        std::future::poll_fn(|context| Poll::Ready(inserts.as_mut().poll(context).is_pending()));
+    assert!(is_pending.await, "it has to wait");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_answered_does_not_wait_for_those_who_have_to_be_sent_again() {
+    let database = Database::new();
+    database.ready().await;
+    let proxy = Proxy::to(&database.0.url).await;
+    let mongo = database
+        .connect_with(|settings| {
+            settings.url = proxy.url.clone();
+            // No command that is held ends before the test does.
+            settings.send_ms_max = 300_000;
+            settings.operation_ms_max = 300_000;
+        })
+        .await;
+    let [mut first, mut taker, mut behind] = ["first", "taker", "behind"].map(Line::of);
+    let (first, taker, behind) = (first.success(1), taker.success(1), behind.success(1));
+    let stored = mongo.commits().insert(std::slice::from_ref(&first)).await;
+    assert!(stored.stop.is_none(), "{stored:?}");
+    // Of the two commands that may be under way one stays so; then the other ends, and he who takes
+    // its turn takes the others along. The repeat ends their command for whoever stands behind it.
+    let mut held = JoinSet::new();
+    for (next, number) in [(Next::Hold, 1), (Next::Pause, 2)] {
+        proxy.next(next);
+        under_way(&mut held, (&database, &mongo), number).await;
+    }
+    let store = mongo.commits();
+    let (taker, repeat, behind) = (vec![taker], vec![first], vec![behind]);
+    let mut taken = pin!(store.insert(&taker));
+    let mut repeated = pin!(store.insert(&repeat));
+    let mut sent_again = pin!(store.insert(&behind));
+    begin(taken.as_mut()).await;
+    begin(repeated.as_mut()).await;
+    begin(sent_again.as_mut()).await;
+    proxy.in_turn([Next::Pass, Next::Hold]);
+    proxy.go_on();
+    let answered = timeout(Duration::from_secs(30), async { tokio::join!(taken, repeated) }).await;
+    let (taken, repeated) = answered.expect("they wait for nobody else");
+    assert!(taken.stop.is_none(), "{taken:?}");
+    assert!(matches!(repeated.stop, Some(Stop::Repeat)), "{repeated:?}");
+    begin(sent_again).await;
+    assert!(proxy.has_happened(), "who stood behind the repeat was sent again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_time_to_send_in_refuses_who_is_late_and_not_all() {
+    let database = Database::new();
+    database.ready().await;
+    let mongo = database.connect_with(|settings| settings.send_ms_max = 20).await;
+    let commit = Line::of("soon").success(1);
+    let begun = Instant::now();
+    loop {
+        let inserted = mongo.commits().insert(std::slice::from_ref(&commit)).await;
+        match inserted.stop {
+            None => break,
+            // The machine does other things, too.
+            Some(Stop::Unavailable(error)) => {
+                assert!(begun.elapsed() < Duration::from_secs(30), "{error:?}");
+            }
+            Some(other) => panic!("{other:?}"),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_behind_commands_that_are_not_answered_was_not_sent() {
     let database = Database::new();
@@ -109,21 +201,11 @@ async fn who_waits_behind_commands_that_are_not_answered_was_not_sent() {
         .await;
     let warm = mongo.commits().insert(&[Line::of("warm").success(1)]).await;
     assert!(warm.stop.is_none(), "{warm:?}");
-    let raw = database.raw().await;
-    let commits = raw.collection::<mongodb::bson::RawDocumentBuf>("commits");
-    let mut held = JoinSet::new();
     // Both commands that may be under way are, and stay so.
-    for number in 0..2_u64 {
+    let mut held = JoinSet::new();
+    for number in 1..=2 {
         proxy.next(Next::Hold);
-        let store = mongo.commits();
-        held.spawn(async move {
-            let mut line = Line::of(&format!("held{number}"));
-            store.insert(&[line.success(1)]).await
-        });
-        let begun = Instant::now();
-        while commits.count_documents(doc! {}).await.expect("counts") < number + 2 {
-            assert!(begun.elapsed() < Duration::from_secs(30), "the server has it");
-        }
+        under_way(&mut held, (&database, &mongo), number).await;
     }
     let mut line = Line::of("behind");
     let behind = line.success(1);

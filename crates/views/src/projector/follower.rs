@@ -1,10 +1,11 @@
 //! A follower: one lane of a view, a batch at a time, from its records to its progress.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
-use ordain_ports::{DeadLetter, Input, Lane, Published, Record};
+use ordain_ports::{DeadLetter, Input, Lane, Published, Record, Row, SoleRow};
 use quick_cache::unsync::Cache;
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
@@ -24,6 +25,8 @@ pub(super) struct Follower {
     pub(super) held: Held,
     pub(super) places: Cache<AggregateKey, Place>,
     pub(super) rows: RowCache,
+    /// The sole rows that were read to know the places of this round's aggregates.
+    pub(super) loaded: HashMap<String, Option<Row>>,
     /// What is done and not saved, because nothing in it concerned the view.
     unsaved: Option<Unsaved>,
 }
@@ -46,7 +49,7 @@ impl Follower {
         let held = Held::new(lane, view.name(), settings.retry_ms_max);
         let places = Cache::new(settings.lane_marks_max);
         let rows = RowCache::new(settings.lane_rows_bytes_max);
-        Self { view, ports, settings, held, places, rows, unsaved: None }
+        Self { view, ports, settings, held, places, rows, loaded: HashMap::new(), unsaved: None }
     }
 
     /// Follows the lane until it is revoked or lost.
@@ -82,7 +85,8 @@ impl Follower {
         self.held.tried("reading", || self.held.lane.next(records_max, bytes_max)).await
     }
 
-    /// Folds a batch: rows, then marks, then dead letters, then progress.
+    /// Folds a batch: rows, then their marks if the rows are no marks themselves, then dead
+    /// letters, then progress.
     async fn project(&mut self, records: Vec<Record<Published>>) -> Result<Option<Blocked>, Lost> {
         let view = self.view.name();
         histogram!("ordain_views_batch_records", "view" => view).record(records.len() as f64);
@@ -156,6 +160,7 @@ impl Follower {
 
     /// Finds out up to where the aggregates are folded of which that is not known.
     async fn load_places(&mut self, batch: &mut Batch) -> Result<(), Lost> {
+        self.loaded.clear();
         let mut asked = Vec::new();
         for pending in batch.pending.iter_mut().filter(|pending| pending.place.is_none()) {
             pending.place = self.places.get(&pending.aggregate).copied();
@@ -166,14 +171,34 @@ impl Follower {
         if asked.is_empty() {
             return Ok(());
         }
-        let view = self.view.name();
-        let load = || self.ports.views.marks(view, &asked);
-        let marks = self.held.tried("reading marks", load).await?;
+        let marks = match self.view.sole_row() {
+            Some(sole_row) => self.load_sole_rows(sole_row, &asked).await?,
+            None => {
+                let load = || self.ports.views.marks(self.view.name(), &asked);
+                self.held.tried("reading marks", load).await?
+            }
+        };
         let unknown = batch.pending.iter_mut().filter(|pending| pending.place.is_none());
         for (pending, mark) in unknown.zip(marks) {
             pending.place = Some(Place { mark, stopped: false });
         }
         Ok(())
+    }
+
+    /// Reads the sole rows of these aggregates, which the round folds on from, and says what they
+    /// are folded up to.
+    async fn load_sole_rows(
+        &mut self,
+        sole_row: SoleRow,
+        of: &[AggregateKey],
+    ) -> Result<Vec<Option<u64>>, Lost> {
+        let keys: Vec<String> = of.iter().map(sole_row).collect();
+        let load = || self.ports.views.rows(self.view.name(), &keys);
+        let rows = self.held.tried("reading rows", load).await?;
+        let place = |(row, of): (&Option<Row>, _)| row.as_ref()?.place_of(of);
+        let places = rows.iter().zip(of).map(place).collect();
+        self.loaded = keys.into_iter().zip(rows).collect();
+        Ok(places)
     }
 
     /// The next run of each aggregate, as many as make the most changes allowed.

@@ -51,22 +51,28 @@ impl Follower {
     }
 
     /// The rows that the steps touch, in the order of the steps.
-    async fn rows(&self, steps: &[Step]) -> Result<Vec<Found>, Lost> {
+    async fn rows(&mut self, steps: &[Step]) -> Result<Vec<Found>, Lost> {
         let touched = steps.iter().flat_map(|step| step.touched.rows());
-        let remembered = touched.clone().map(|touched| self.rows.get(&touched.key));
-        let mut found: Vec<Found> =
-            remembered.map(|row| Found { is_remembered: row.is_some(), row }).collect();
-        let unknown = touched.zip(&found).filter(|(_, found)| !found.is_remembered);
+        let known: Vec<_> = touched.clone().map(|touched| self.known(&touched.key)).collect();
+        let unknown = touched.zip(&known).filter(|(_, known)| known.is_none());
         let keys: Vec<String> = unknown.map(|(touched, _)| touched.key.clone()).collect();
-        if keys.is_empty() {
-            return Ok(found);
+        let mut read = Vec::new().into_iter();
+        if !keys.is_empty() {
+            let rows = || self.ports.views.rows(self.view.name(), &keys);
+            read = self.held.tried("reading rows", rows).await?.into_iter();
         }
-        let view = self.view.name();
-        let read = self.held.tried("reading rows", || self.ports.views.rows(view, &keys)).await?;
-        for (found, read) in found.iter_mut().filter(|found| !found.is_remembered).zip(read) {
-            found.row = read;
+        let mut or_read = |known: Option<Found>| {
+            known.unwrap_or_else(|| Found { row: read.next().flatten(), is_remembered: false })
+        };
+        Ok(known.into_iter().map(&mut or_read).collect())
+    }
+
+    /// A row that was read in this round, or that this lane wrote last.
+    fn known(&mut self, key: &str) -> Option<Found> {
+        if let Some(row) = self.loaded.remove(key) {
+            return Some(Found { row, is_remembered: false });
         }
-        Ok(found)
+        self.rows.get(key).map(|row| Found { row: Some(row), is_remembered: true })
     }
 
     async fn write_rows(
@@ -96,12 +102,16 @@ impl Follower {
         Ok(())
     }
 
+    /// Where there is a sole row, it is the mark.
     async fn write_marks(
         &self,
         batch: &Batch,
         steps: &mut [Step],
         backoff: &mut Backoff,
     ) -> Result<(), Lost> {
+        if self.view.sole_row().is_some() {
+            return Ok(());
+        }
         let mut marks = Vec::with_capacity(steps.len());
         let mut of = Vec::with_capacity(steps.len());
         for (index, step) in steps.iter().enumerate().filter(|(_, step)| !step.refused) {

@@ -28,7 +28,11 @@ impl Touched {
     /// Adds what the next event does.
     pub(super) fn add(&mut self, view: &dyn View, event: &Published) -> Result<(), Unprocessable> {
         let sequence = event.event.sequence;
-        for change in contained(|| view.changes(event))? {
+        let changes = contained(|| view.changes(event))?;
+        if let Some(sole_row) = view.sole_row() {
+            only_that(&sole_row(&event.aggregate), &changes)?;
+        }
+        for change in changes {
             self.count += 1;
             let row = *self.by_key.entry(change.key().to_owned()).or_insert_with(|| {
                 self.rows.push(Changes { key: change.key().to_owned(), changes: Vec::new() });
@@ -81,6 +85,18 @@ impl Changes {
 
     fn wrong(&self, why: String) -> Unprocessable {
         Unprocessable { what: format!("row {}", self.key), why }
+    }
+}
+
+/// Whether these are the changes of a view's sole row: else an event would be taken for folded
+/// that is not.
+fn only_that(key: &str, changes: &[Change]) -> Result<(), Unprocessable> {
+    match changes {
+        [change] if change.key() == key => Ok(()),
+        _ => Err(Unprocessable {
+            what: format!("row {key}"),
+            why: format!("is the sole row, and these are changed: {changes:?}"),
+        }),
     }
 }
 

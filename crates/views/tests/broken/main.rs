@@ -16,10 +16,9 @@ use std::panic::AssertUnwindSafe;
 
 use fail::FailScenario;
 use ordain_testkit::{Gate, within};
-use ordain_views::Accounts;
 
 use crate::staged::{Call, Fate, Staged};
-use crate::world::{Line, Rows, World, fold, run};
+use crate::world::{Line, Marked, Rows, World, fold, run};
 
 /// Stops a projector at this call, has another one go on, and gives what the rows are then and
 /// what they should be.
@@ -32,15 +31,15 @@ async fn a_crash_at(call: Call) -> (Rows, Rows) {
     staged.plan(call, Fate::PausedBefore(gate.clone()));
     let mut ports = world.ports();
     ports.views = staged;
-    let running = run(Accounts, ports, world.feed(&Accounts));
+    let running = run(Marked, ports, world.feed(&Marked));
     gate.reached().await;
     running.crash().await;
     commits.push(line.deposit());
     world.store_and_publish(&commits[4..]).await;
-    let running = world.run(Accounts);
-    world.reached(&Accounts, &line.aggregate, 5).await;
+    let running = world.run(Marked);
+    world.reached(&Marked, &line.aggregate, 5).await;
     running.leave().await;
-    (world.rows(&Accounts).await, fold(&Accounts, &commits))
+    (world.rows(&Marked).await, fold(&Marked, &commits))
 }
 
 async fn a_zombie_writes_late() -> (Rows, Rows) {
@@ -53,16 +52,16 @@ async fn a_zombie_writes_late() -> (Rows, Rows) {
     staged.plan(Call::Rows, Fate::PausedAfter(gate.clone()));
     let mut ports = world.ports();
     ports.views = staged;
-    let zombie = run(Accounts, ports, world.home.join_events("zombie"));
+    let zombie = run(Marked, ports, world.home.join_events("zombie"));
     gate.reached().await;
     commits.extend([line.deposit(), line.deposit()]);
     world.store_and_publish(&commits[4..]).await;
-    let successor = world.run(Accounts);
-    world.shows(&Accounts, &commits).await;
+    let successor = world.run(Marked);
+    world.shows(&Marked, &commits).await;
     successor.leave().await;
     gate.open();
     within("the zombie", zombie.leave()).await;
-    (world.rows(&Accounts).await, fold(&Accounts, &commits))
+    (world.rows(&Marked).await, fold(&Marked, &commits))
 }
 
 /// Runs the story with and without the wrong variant: only without it the rows are right.
@@ -109,12 +108,12 @@ fn crash_points_are_where_they_should_be() {
             let world = World::new();
             let (line, commits) = Line::deposits("a", 3);
             world.store_and_publish(&commits).await;
-            world.run(Accounts).ended().await.unwrap_err();
-            assert_eq!(world.rows(&Accounts).await.len(), row, "{point}");
-            assert_eq!(world.mark(&Accounts, &line.aggregate).await, mark, "{point}");
+            world.run(Marked).ended().await.unwrap_err();
+            assert_eq!(world.rows(&Marked).await.len(), row, "{point}");
+            assert_eq!(world.place(&Marked, &line.aggregate).await, mark, "{point}");
             fail::remove(point);
-            let running = world.run(Accounts);
-            world.shows(&Accounts, &commits).await;
+            let running = world.run(Marked);
+            world.shows(&Marked, &commits).await;
             running.leave().await;
         }));
         scenario.teardown();

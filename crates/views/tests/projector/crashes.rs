@@ -2,14 +2,14 @@
 
 use ordain_ports::RowRange;
 use ordain_testkit::{Gate, faulty};
-use ordain_views::Accounts;
+use ordain_views::{Accounts, View};
 
 use crate::staged::{Call, Fate, Staged};
-use crate::world::{Line, World, run};
+use crate::world::{Line, Marked, World, run};
 
-async fn rows_written(world: &World) -> usize {
+async fn rows_written(world: &World, view: &dyn View) -> usize {
     let range = RowRange { limit: 10, ..RowRange::default() };
-    world.home.view_store().list("accounts", &range).await.unwrap().rows.len()
+    world.home.view_store().list(view.name(), &range).await.unwrap().rows.len()
 }
 
 /// The rows are written, the mark is not (C11).
@@ -23,11 +23,34 @@ async fn no_event_is_folded_twice_after_a_crash_between_row_and_mark() {
     staged.plan(Call::SetMarks, Fate::PausedBefore(gate.clone()));
     let mut ports = world.ports();
     ports.views = staged;
+    let running = run(Marked, ports, world.feed(&Marked));
+    gate.reached().await;
+    running.crash().await;
+    assert_eq!(rows_written(&world, &Marked).await, 1);
+    assert_eq!(world.place(&Marked, &line.aggregate).await, None);
+    commits.push(line.deposit());
+    world.store_and_publish(&commits[4..]).await;
+    let running = world.run(Marked);
+    world.shows(&Marked, &commits).await;
+    running.leave().await;
+}
+
+/// Where the row is the mark, nothing comes between them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sole_row_says_itself_how_far_it_is_folded() {
+    let world = World::new();
+    let (mut line, mut commits) = Line::deposits("a", 3);
+    world.store_and_publish(&commits).await;
+    let staged = Staged::new(world.home.view_store());
+    let gate = Gate::shut();
+    staged.plan(Call::Write, Fate::PausedAfter(gate.clone()));
+    let mut ports = world.ports();
+    ports.views = staged;
     let running = run(Accounts, ports, world.feed(&Accounts));
     gate.reached().await;
     running.crash().await;
-    assert_eq!(rows_written(&world).await, 1);
-    assert_eq!(world.mark(&Accounts, &line.aggregate).await, None);
+    assert_eq!(rows_written(&world, &Accounts).await, 1);
+    assert_eq!(world.place(&Accounts, &line.aggregate).await, Some(4));
     commits.push(line.deposit());
     world.store_and_publish(&commits[4..]).await;
     let running = world.run(Accounts);
@@ -49,7 +72,7 @@ async fn no_event_is_missed_after_a_crash_before_the_row() {
     let running = run(Accounts, ports, world.feed(&Accounts));
     gate.reached().await;
     running.crash().await;
-    assert_eq!(world.mark(&Accounts, &line.aggregate).await, None);
+    assert_eq!(world.place(&Accounts, &line.aggregate).await, None);
     let running = world.run(Accounts);
     world.shows(&Accounts, &commits).await;
     running.leave().await;
@@ -77,7 +100,7 @@ async fn no_event_is_folded_twice_after_a_crash_between_mark_and_progress() {
         let running = run(Accounts, world.ports(), feed);
         gate.reached().await;
         running.crash().await;
-        assert_eq!(world.mark(&Accounts, &line.aggregate).await, Some(4));
+        assert_eq!(world.place(&Accounts, &line.aggregate).await, Some(4));
         let world = world.restart().await;
         commits.push(line.deposit());
         world.store_and_publish(&commits[4..]).await;

@@ -2,30 +2,38 @@
 
 use ordain_ports::Action;
 use ordain_testkit::{faulty, within};
-use ordain_views::Accounts;
+use ordain_views::{Accounts, View};
 
 use crate::staged::{Call, Fate, Staged};
-use crate::world::{Line, World, run};
+use crate::world::{Line, Marked, World, run};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_fails_is_tried_again_whether_it_was_done_or_not() {
-    for call in [Call::Rows, Call::Write, Call::Marks, Call::SetMarks] {
-        for fate in [Fate::Fails(Action::TryAgain), Fate::AnswerLost] {
-            let world = World::new();
-            let (_, commits) = Line::deposits("a", 3);
-            world.store_and_publish(&commits).await;
-            let staged = Staged::new(world.home.view_store());
-            if matches!(fate, Fate::Fails(_)) {
-                staged.plan(call, fate.clone());
-            }
-            staged.plan(call, fate);
-            let mut ports = world.ports();
-            ports.views = staged.clone();
-            let running = run(Accounts, ports, world.feed(&Accounts));
-            world.shows(&Accounts, &commits).await;
-            running.leave().await;
-            assert!(staged.is_plan_done(), "{call:?}");
+    for call in [Call::Rows, Call::Write] {
+        is_tried_again(Accounts, call).await;
+        is_tried_again(Marked, call).await;
+    }
+    for call in [Call::Marks, Call::SetMarks] {
+        is_tried_again(Marked, call).await;
+    }
+}
+
+async fn is_tried_again(view: impl View + Copy, call: Call) {
+    for fate in [Fate::Fails(Action::TryAgain), Fate::AnswerLost] {
+        let world = World::new();
+        let (_, commits) = Line::deposits("a", 3);
+        world.store_and_publish(&commits).await;
+        let staged = Staged::new(world.home.view_store());
+        if matches!(fate, Fate::Fails(_)) {
+            staged.plan(call, fate.clone());
         }
+        staged.plan(call, fate);
+        let mut ports = world.ports();
+        ports.views = staged.clone();
+        let running = run(view, ports, world.feed(&view));
+        world.shows(&view, &commits).await;
+        running.leave().await;
+        assert!(staged.is_plan_done(), "{call:?}");
     }
 }
 
@@ -78,10 +86,10 @@ async fn a_projector_leaves_while_its_store_does_not_answer() {
         staged.always(call, Action::TryAgain);
         let mut ports = world.ports();
         ports.views = staged;
-        run(Accounts, ports, world.feed(&Accounts)).leave().await;
+        run(Marked, ports, world.feed(&Marked)).leave().await;
     }
-    let running = world.run(Accounts);
-    world.shows(&Accounts, &commits).await;
+    let running = world.run(Marked);
+    world.shows(&Marked, &commits).await;
     running.leave().await;
 }
 

@@ -119,7 +119,7 @@ async fn types_that_are_not_followed_only_move_the_progress() {
     let running = world.run(Accounts);
     world.shows(&Accounts, &commits).await;
     running.leave().await;
-    assert_eq!(world.mark(&Accounts, &job.aggregate).await, None);
+    assert_eq!(world.place(&Accounts, &job.aggregate).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

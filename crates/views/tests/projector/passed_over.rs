@@ -113,5 +113,5 @@ async fn after_a_crash_fewer_records_than_the_limit_are_passed_over_again() {
     let accounts = world.run(Accounts);
     world.shows(&Accounts, &commits).await;
     accounts.leave().await;
-    assert_eq!(world.mark(&CleanerJobs, &line.aggregate).await, None);
+    assert_eq!(world.place(&CleanerJobs, &line.aggregate).await, None);
 }

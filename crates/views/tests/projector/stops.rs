@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use ordain_model::{Json, Unprocessable};
-use ordain_ports::{DeadLetter, Published};
+use ordain_model::{AggregateKey, Json, Unprocessable};
+use ordain_ports::{DeadLetter, Published, SoleRow};
 use ordain_testkit::until;
 use ordain_views::{Accounts, Change, View};
 
@@ -68,7 +68,7 @@ async fn an_event_that_is_not_known_stops_its_lane_before_it() {
     // It is held, and leaves when it is told to.
     running.leave().await;
     assert_eq!(script.saved(), Some(2));
-    assert_eq!(world.mark(&Accounts, &line.aggregate).await, Some(2));
+    assert_eq!(world.place(&Accounts, &line.aggregate).await, Some(2));
 }
 
 /// A build of the view that knows more.
@@ -104,8 +104,11 @@ async fn a_build_that_knows_the_event_takes_the_lane_over() {
     new.leave().await;
 }
 
+type Changes = fn(&Published) -> Result<Vec<Change>, Unprocessable>;
+
 /// Wrong in one way or another.
-struct Wrong(fn(&Published) -> Result<Vec<Change>, Unprocessable>);
+#[derive(Clone, Copy)]
+struct Wrong(Changes, Option<SoleRow>);
 
 impl View for Wrong {
     fn name(&self) -> &'static str {
@@ -118,6 +121,10 @@ impl View for Wrong {
 
     fn changes(&self, event: &Published) -> Result<Vec<Change>, Unprocessable> {
         (self.0)(event)
+    }
+
+    fn sole_row(&self) -> Option<SoleRow> {
+        self.1
     }
 }
 
@@ -143,18 +150,46 @@ async fn a_view_that_is_wrong_stops_its_lane_and_nothing_else() {
         Ok(if event.event.sequence == 1 { vec![good] } else { Vec::new() })
     };
     for wrong in [panics, folds_panic, shares_a_row] {
-        let world = World::new();
-        let (good, bad) = (Line::deposits("good", 1).1, Line::deposits("bad", 1).1);
-        world.store(&[good.clone(), bad.clone()].concat()).await;
-        let script = Script::default();
-        script.add(good.iter().chain(&bad).chain(&good).flat_map(|commit| published(commit)));
-        let running = run(Wrong(wrong), world.ports(), script.feed());
-        script.saved_up_to(2).await;
-        world.reached(&Wrong(wrong), &good[0].aggregate, 2).await;
-        running.leave().await;
-        assert_eq!(script.saved(), Some(2));
-        assert_eq!(world.mark(&Wrong(wrong), &bad[0].aggregate).await, None);
+        stops_its_lane(Wrong(wrong, None)).await;
     }
+    for wrong in [panics, folds_panic] {
+        stops_its_lane(Wrong(wrong, Some(by_id))).await;
+    }
+}
+
+/// The bad aggregate changes these rows, every other one its own.
+fn of(event: &Published, bad: &[&str]) -> Result<Vec<Change>, Unprocessable> {
+    let keys = if event.aggregate.id() == "bad" { bad } else { &[event.aggregate.id()] };
+    Ok(keys.iter().map(|key| Change::new(*key, seen)).collect())
+}
+
+fn by_id(aggregate: &AggregateKey) -> String {
+    aggregate.id().to_owned()
+}
+
+/// An event that does not change the sole row would be taken for one that was never folded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_that_leaves_its_sole_row_alone_or_changes_another_stops_its_lane() {
+    let nothing: Changes = |event| of(event, &[]);
+    let another: Changes = |event| of(event, &["other"]);
+    let two: Changes = |event| of(event, &["bad", "other"]);
+    for wrong in [nothing, another, two] {
+        stops_its_lane(Wrong(wrong, Some(by_id))).await;
+    }
+}
+
+async fn stops_its_lane(view: Wrong) {
+    let world = World::new();
+    let (good, bad) = (Line::deposits("good", 1).1, Line::deposits("bad", 1).1);
+    world.store(&[good.clone(), bad.clone()].concat()).await;
+    let script = Script::default();
+    script.add(good.iter().chain(&bad).chain(&good).flat_map(|commit| published(commit)));
+    let running = run(view, world.ports(), script.feed());
+    script.saved_up_to(2).await;
+    world.reached(&view, &good[0].aggregate, 2).await;
+    running.leave().await;
+    assert_eq!(script.saved(), Some(2));
+    assert_eq!(world.place(&view, &bad[0].aggregate).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

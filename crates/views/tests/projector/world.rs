@@ -8,11 +8,11 @@ use ordain_domain::registry;
 use ordain_embedded::Home;
 use ordain_model::{
     AggregateKey, Commit, Decision, Event, Fingerprint, Handler, Json, Outcome, Source, State,
-    Timestamp,
+    Timestamp, Unprocessable,
 };
 use ordain_ports::{Clock, Feed, NoSpans, Published, RowRange, SystemClock, ViewStore};
 use ordain_testkit::{until, within};
-use ordain_views::{Ports, Projector, Settings, View};
+use ordain_views::{Accounts, Change, Ports, Projector, Settings, View};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -70,15 +70,15 @@ impl World {
         self.publish(commits).await;
     }
 
-    pub(crate) async fn mark(&self, view: &dyn View, of: &AggregateKey) -> Option<u64> {
-        let of = std::slice::from_ref(of);
-        self.home.view_store().marks(view.name(), of).await.unwrap().remove(0)
+    /// Up to where the view has come with the aggregate.
+    pub(crate) async fn place(&self, view: &dyn View, of: &AggregateKey) -> Option<u64> {
+        self.home.view_store().reached(view.name(), view.sole_row(), of).await.unwrap()
     }
 
     /// Waits until the view has reached this sequence of the aggregate.
     pub(crate) async fn reached(&self, view: &dyn View, of: &AggregateKey, sequence: u64) {
         let what = format!("{} to reach {sequence} of {of}", view.name());
-        until(&what, || async { (self.mark(view, of).await >= Some(sequence)).then_some(()) })
+        until(&what, || async { (self.place(view, of).await >= Some(sequence)).then_some(()) })
             .await;
     }
 
@@ -93,6 +93,24 @@ impl World {
             self.reached(view, &commit.aggregate, commit.sequence).await;
         }
         assert_eq!(self.rows(view).await, fold(view, commits));
+    }
+}
+
+/// The accounts, with marks beside their rows, as a view without sole rows has them.
+#[derive(Clone, Copy)]
+pub(crate) struct Marked;
+
+impl View for Marked {
+    fn name(&self) -> &'static str {
+        "marked"
+    }
+
+    fn follows(&self) -> &'static [&'static str] {
+        Accounts.follows()
+    }
+
+    fn changes(&self, event: &Published) -> Result<Vec<Change>, Unprocessable> {
+        Accounts.changes(event)
     }
 }
 

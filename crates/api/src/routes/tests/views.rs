@@ -95,6 +95,21 @@ async fn a_view_that_is_behind_says_so_when_the_wait_is_over() {
     }
 }
 
+/// There, the row is the mark; and a row of another aggregate says nothing.
+#[tokio::test(start_paused = true)]
+async fn a_view_of_sole_rows_has_reached_what_the_row_has() {
+    let stage = stage().await;
+    let path = "/v1/views/funds/a?wait=2&receipt=";
+    assert_eq!(stage.get(&format!("{path}{}", receipt(1))).await.status, 504);
+    stage.views.put("funds", "a", Some("{}"));
+    for (sequence, status) in [(3, 200), (4, 504)] {
+        assert_eq!(stage.get(&format!("{path}{}", receipt(sequence))).await.status, status);
+    }
+    let of_another = Receipt { aggregate: account("b"), sequence: 1 };
+    stage.views.put("funds", "b", Some("{}"));
+    assert_eq!(stage.get(&format!("{path}{of_another}")).await.status, 504);
+}
+
 #[tokio::test]
 async fn a_receipt_of_what_the_view_ignores_is_refused() {
     let stage = stage().await;
