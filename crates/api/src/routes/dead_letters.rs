@@ -92,6 +92,7 @@ pub(crate) async fn retry(
         body: letter.data.into(),
         expected_sequence: None,
         deadline: None,
+        may_be_repeat: true,
     };
     let wait = Wait::Outcome(api.settings().wait(None));
     let answered = api.submitter.submit(sent.clone(), wait).await;

@@ -91,6 +91,7 @@ proptest! {
             body: Bytes::from(body),
             expected_sequence: Some(u64::MAX),
             deadline: Some(Timestamp::from_nanoseconds(i64::MAX)),
+            may_be_repeat: true,
         };
         if let Ok(checked) = check(handler.as_ref(), &SubmitLimits::default(), &request) {
             let to = ReplyAddress { channel: "c".repeat(64).into(), nonce: u64::MAX };
