@@ -39,7 +39,7 @@ impl Earlier {
     pub(super) async fn find(&self, id: Id) -> Option<Arc<Commit>> {
         let (found, finds) = oneshot::channel();
         self.questions.try_send(Question { id, found }).ok()?;
-        timeout(self.within * 100, finds).await.ok()?.ok()
+        timeout(self.within, finds).await.ok()?.ok()
     }
 }
 
