@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ordain_tests::{Client, Told, until};
 use tokio::task::JoinSet;
@@ -11,11 +11,14 @@ use tokio::task::JoinSet;
 pub(crate) const CLIENTS: usize = 16;
 /// How soon a client that was refused tries again, so that it sees when it no longer is.
 const RETRY: Duration = Duration::from_millis(100);
+/// How long a client may be refused before one of its commands is taken.
+const REFUSED_MAX: Duration = Duration::from_secs(60);
 
 /// Clients that deposit 1 again and again, each into an account of its own.
 pub(crate) struct Deposits {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicU64>,
+    refused: Arc<AtomicU64>,
     clients: JoinSet<()>,
 }
 
@@ -24,17 +27,20 @@ struct Depositor {
     servers: Vec<Client>,
     /// Which of them it asks.
     server: usize,
-    refused: bool,
+    /// How often all clients were refused.
+    refused: Arc<AtomicU64>,
 }
 
 impl Deposits {
-    /// Begins, at servers that all serve the same. A client whose server is gone goes to the next.
-    /// With `refused`, clients that are refused try again at once, until they are not.
-    pub(crate) fn begin(addresses: &[&str], refused: bool) -> Self {
+    /// Begins, at servers that all serve the same. A client whose server is gone or refuses goes to
+    /// the next; a refusal says that nothing was accepted, so it tries again until it is.
+    pub(crate) fn begin(addresses: &[&str]) -> Self {
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let refused = Arc::new(AtomicU64::new(0));
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
             let servers = addresses.iter().map(|address| Client::new(address)).collect();
+            let refused = Arc::clone(&refused);
             let mut depositor = Depositor { servers, server: number, refused };
             let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
             clients.spawn(async move {
@@ -48,7 +54,7 @@ impl Deposits {
                 }
             });
         }
-        Self { stop, answered, clients }
+        Self { stop, answered, refused, clients }
     }
 
     /// Waits until so many more were answered.
@@ -66,6 +72,8 @@ impl Deposits {
         while let Some(ended) = self.clients.join_next().await {
             ended.unwrap();
         }
+        let refused = self.refused.load(Ordering::Relaxed);
+        println!("{CLIENTS} clients that deposit were refused {refused} times");
         let mut funds = 0;
         for number in 0..CLIENTS {
             let state = client.get(&format!("/v1/account/c{number}")).await.unwrap();
@@ -78,9 +86,13 @@ impl Deposits {
 impl Depositor {
     /// Sends until there is an answer, which says that it succeeded and nothing else.
     async fn send(&mut self, path: &str, id: &str, body: &str) {
+        let until = Instant::now() + REFUSED_MAX;
         loop {
             let told = self.ask(path, id, body).await;
-            if self.refused && told.status == 503 {
+            if told.status == 503 {
+                assert!(Instant::now() < until, "{path} {id}: refused for good: {}", told.body);
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                self.server += 1;
                 tokio::time::sleep(RETRY).await;
                 continue;
             }
@@ -96,13 +108,10 @@ impl Depositor {
         for _ in 0..=self.servers.len() {
             let server = &self.servers[self.server % self.servers.len()];
             match server.send_with(path, &headers, body).await {
-                // It drains: nothing was accepted, and the next one takes it.
-                Ok(told) if told.status == 503 && !self.refused && self.servers.len() > 1 => {}
                 Ok(told) => return told,
-                Err(_) if self.servers.len() > 1 => {}
+                Err(_) if self.servers.len() > 1 => self.server += 1,
                 Err(error) => panic!("{path} {id}: {error}"),
             }
-            self.server += 1;
         }
         panic!("{path} {id}: no server takes it")
     }

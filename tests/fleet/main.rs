@@ -11,6 +11,7 @@
 #[path = "../crashes/all.rs"]
 mod crashes;
 mod deposits;
+mod engine;
 mod faults;
 mod outages;
 mod overload;

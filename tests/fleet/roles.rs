@@ -26,7 +26,7 @@ async fn workers_and_views_that_are_asked_to_end_are_not_noticed() {
     let (first, second) = tokio::join!(start(&home, "worker"), start(&home, "worker"));
     let (view, api) = tokio::join!(start(&home, "view"), start(&home, "api"));
     works(&[&first, &second], partitions).await;
-    let load = Deposits::begin(&[&api.address], false);
+    let load = Deposits::begin(&[&api.address]);
     load.go_on(100).await;
     assert_eq!(first.terminate().await.code(), Some(0), "it leaves in order");
     works(&[&second], partitions).await;
@@ -59,7 +59,7 @@ async fn a_worker_that_is_killed_is_followed_by_another() {
     let (first, second) = tokio::join!(start(&home, "worker"), start(&home, "worker"));
     let api = start(&home, "api").await;
     works(&[&first, &second], partitions).await;
-    let load = Deposits::begin(&[&api.address], true);
+    let load = Deposits::begin(&[&api.address]);
     load.go_on(100).await;
     let killed = Instant::now();
     first.kill().await;
@@ -82,7 +82,7 @@ async fn an_api_that_is_asked_to_end_is_not_noticed_by_who_knows_another() {
     let worker = start(&home, "worker").await;
     let (first, second) = tokio::join!(start(&home, "api"), start(&home, "api"));
     works(&[&worker], partitions).await;
-    let load = Deposits::begin(&[&first.address, &second.address], false);
+    let load = Deposits::begin(&[&first.address, &second.address]);
     load.go_on(100).await;
     assert_eq!(first.terminate().await.code(), Some(0), "it leaves in order");
     load.go_on(100).await;

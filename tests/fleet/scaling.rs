@@ -48,7 +48,7 @@ async fn every_partition_has_one_owner_however_many_workers_there_are() {
     let mut workers = vec![home.start("worker", &options).await.unwrap()];
     let api = home.start("api", &options).await.unwrap();
     shares(&api, 1).await;
-    let load = Deposits::begin(&[&api.address], false);
+    let load = Deposits::begin(&[&api.address]);
     println!("workers  partitions of each          settled after");
     for count in [1, 2, 4, 8, 4, 1] {
         let began = Instant::now();

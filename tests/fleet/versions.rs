@@ -134,9 +134,21 @@ async fn two_builds_side_by_side_reject_nothing_and_fold_nothing_wrongly() {
         let rested = send(&apis.newer, &format!("/v1/broken/b{number}/rest"), "rest").await;
         assert_eq!(rested.at("/events/0/data/after"), 2 * worked, "{}", rested.body);
     }
+    // Beside a worker that does not know it, it is not taken, and a repeat gets its outcome.
+    let old = older(&home, "worker").await;
+    knows_unannounced(&apis.newer, 1.0).await;
+    for number in 0..AGGREGATES {
+        let path = format!("/v1/broken/b{number}/rest");
+        let client = Client::new(&apis.newer.address);
+        let again = client.send(&path, "rest", "{}").await.unwrap();
+        assert_eq!(again.header("idempotency-replayed"), "true", "{path}: {}", again.body);
+        assert_eq!(again.at("/events/0/data/after"), 2 * worked, "{path}: {}", again.body);
+        let other = client.send(&path, "another", "{}").await.unwrap();
+        assert_eq!(other.at("/code"), "NOT_ANNOUNCED", "{path}: {}", other.body);
+    }
     let letters = Client::new(&apis.newer.metrics).get("/v1/admin/deadletters").await.unwrap();
     assert_eq!(letters.at("/letters").as_array().map(Vec::len), Some(0), "{}", letters.body);
-    for process in [apis.older, apis.newer, new] {
+    for process in [apis.older, apis.newer, new, old] {
         assert_eq!(process.terminate().await.code(), Some(0));
     }
 }

@@ -7,10 +7,9 @@ use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use ordain_tests::target_directory;
+use ordain_tests::driven_binary;
 use ordain_tests::workload::Line;
 use tempfile::TempDir;
 
@@ -25,23 +24,6 @@ const CALLS: &str = "open,openat,openat2,creat,close,dup,dup2,dup3,fcntl,lseek,w
     writev,pwritev,pwritev2,ftruncate,truncate,fallocate,rename,renameat,renameat2,unlink,unlinkat,\
     rmdir,mkdir,mkdirat,link,linkat,symlink,symlinkat,fsync,fdatasync,sync,syncfs,sync_file_range,\
     msync,mmap,copy_file_range,sendfile,splice,io_uring_setup,ioctl,sendto";
-
-/// The path of `ordain-driven`, the process that does the jobs; deliberate breakages can be turned
-/// on in it by the environment variable `FAILPOINTS`. Builds it the first time.
-fn driven_binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let status = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "ordain-tests", "--bin", "ordain-driven"])
-            .args(["--features", "broken", "--target-dir"])
-            .arg(target_directory())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(status.is_ok_and(|status| status.success()), "ordain-driven cannot be built");
-        target_directory().join("debug/ordain-driven")
-    })
-}
 
 /// A directory that is driven, and what happens to it.
 pub(crate) struct Driven {

@@ -43,8 +43,27 @@ pub fn cargo() -> Command {
 #[must_use]
 pub fn broken_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let what = ["--package", "ordain", "--bin", "ordain-broken", "--features", "broken"];
-    BINARY.get_or_init(|| built("ordain-broken", &what))
+    BINARY.get_or_init(|| built("ordain-broken", &of_workspace("ordain-broken", "ordain/broken")))
+}
+
+/// The path of `ordain-driven`, the process that does the jobs of the power cuts; deliberate
+/// breakages can be turned on in it by the environment variable `FAILPOINTS`. Builds it the first
+/// time.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn driven_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let what = of_workspace("ordain-driven", "ordain-tests/broken");
+    BINARY.get_or_init(|| built("ordain-driven", &what))
+}
+
+/// A binary on top of all that the tests were built with. A package on its own would have other
+/// features of what it depends on, and so would the workspace without any test: either way cargo
+/// would compile half of it once more, the drivers among it.
+const fn of_workspace<'a>(binary: &'a str, feature: &'a str) -> [&'a str; 7] {
+    ["--workspace", "--bin", binary, "--test", "tidy", "--features", feature]
 }
 
 /// The path of `xtask`, as `cargo xtask` runs it. Builds it the first time.

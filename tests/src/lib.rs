@@ -14,7 +14,7 @@ mod server;
 mod stores;
 pub mod workload;
 
-pub use binary::{broken_binary, cargo, target_directory, xtask_binary};
+pub use binary::{broken_binary, cargo, driven_binary, target_directory, xtask_binary};
 pub use client::{Client, Told};
 pub use collector::{Collected, Collector};
 pub use final_events::{FinalEvents, read_events_of_fleet, read_final_events};

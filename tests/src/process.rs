@@ -76,8 +76,9 @@ impl Process {
     /// When it does not end.
     pub async fn ended(&mut self) -> ExitStatus {
         let ended = tokio::time::timeout(WAIT_MAX, self.child.wait()).await;
-        #[expect(clippy::expect_used, reason = "a test whose process hangs has failed")]
-        ended.expect("the process did not end").expect("a child can be waited for")
+        assert!(ended.is_ok(), "the process did not end; it has said:\n{}", self.log());
+        #[expect(clippy::unwrap_used, reason = "whoever cannot wait for a child has failed")]
+        ended.unwrap().unwrap()
     }
 
     /// Asks it to drain, and waits until it is gone.

@@ -1,11 +1,14 @@
 //! `cargo xtask services`: a real Kafka, MongoDB and Redis for the tests and for development,
 //! started on free ports of this machine, their data in a scratch directory.
 //!
+//! Where there is a container engine, those that all share run in containers instead.
+//!
 //! They outlive the command that starts them. What runs is written down under `target/services`:
 //! the addresses for whoever needs the services, and the processes for whoever stops them. One set
 //! of them is shared by all; who wants to do harm to a server has a set of his own.
 
 mod cache;
+mod engine;
 mod kafka;
 mod mongodb;
 mod ports;
@@ -18,23 +21,30 @@ mod set;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use self::records::{Record, Records};
+use self::engine::{Containers, Engine, How};
+use self::records::{Record, Records, listening};
 use self::server::Server;
 use self::set::Set;
 
 /// How long a server may take until it answers. Generous, because machines are busy.
 const ANSWER_MAX: Duration = Duration::from_secs(180);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+const DOWN_FIRST: &str = "`cargo xtask services down` stops them";
 
 /// What to do with the services.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Task {
     /// Start what does not run, and wait until all of them answer.
-    Up(Which),
+    Up {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        how: How,
+    },
     /// Stop what `up` started, and remove its data; without a set, all sets.
     Down {
         /// Only a set of one's own.
@@ -77,7 +87,9 @@ impl Which {
 /// Does it.
 pub(crate) fn run(task: Task) -> anyhow::Result<()> {
     match task {
-        Task::Up(which) => up(&which.set.clone().unwrap_or_default(), &which.servers()),
+        Task::Up { which, how } => {
+            up(&which.set.clone().unwrap_or_default(), &which.servers(), how)
+        }
         Task::Down { set: Some(set) } => down(&set),
         Task::Down { set: None } => down_all(),
         Task::Kill(which) => kill(&which),
@@ -89,13 +101,15 @@ const SERVERS: [&dyn Server; 3] = [&kafka::Kafka, &mongodb::MongoDb, &redis::Red
 
 /// Whether any server runs that `up` started.
 fn is_any_up() -> anyhow::Result<bool> {
-    Ok(records::read(&Set::default())?.iter().any(|record| record.process.is_alive()))
+    let set = Set::default();
+    let runs = records::read(&set)?.iter().any(|record| record.process.is_alive());
+    Ok(runs || Containers::read(&set)?.is_some())
 }
 
 /// Does something with the servers up, and stops them if none was up before.
 pub(crate) fn during(task: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     let are_others = is_any_up()?;
-    let done = up(&Set::default(), &SERVERS).and_then(|()| task());
+    let done = up(&Set::default(), &SERVERS, How::default()).and_then(|()| task());
     let stopped = if are_others { Ok(()) } else { down_all() };
     // What the task says matters more than what stopping says.
     done.and(stopped)
@@ -103,12 +117,51 @@ pub(crate) fn during(task: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Resul
 
 /// The addresses of the servers that all share, which are up, by name.
 pub(crate) fn addresses() -> anyhow::Result<serde_json::Value> {
-    Ok(records::addresses(&records::read(&Set::default())?, SERVERS))
+    let set = Set::default();
+    let listening = match Containers::read(&set)? {
+        Some(containers) => containers.servers,
+        None => listening(&records::read(&set)?),
+    };
+    Ok(records::addresses(&listening, SERVERS))
 }
 
 /// Starts what does not answer.
-fn up(set: &Set, servers: &[&dyn Server]) -> anyhow::Result<()> {
+fn up(set: &Set, servers: &[&dyn Server], how: How) -> anyhow::Result<()> {
     let records = Records::lock(set)?;
+    let containers = Containers::read(set)?;
+    let runs = records.read()?.iter().any(|record| record.process.is_alive());
+    ensure!(!(how.native && containers.is_some()), "they run in containers; {DOWN_FIRST}");
+    ensure!(!(how.engine && runs), "they run as processes; {DOWN_FIRST}");
+    let engine = match &containers {
+        Some(_) => None,
+        None => how.engine((runs, set), Engine::find)?,
+    };
+    match containers.or(engine.map(Containers::of)) {
+        Some(containers) => up_in_containers((set, &records), servers, containers),
+        None => up_as_processes((set, &records), servers),
+    }
+}
+
+fn up_in_containers(
+    (set, records): (&Set, &Records),
+    servers: &[&dyn Server],
+    mut containers: Containers,
+) -> anyhow::Result<()> {
+    containers.up(set, servers)?;
+    for server in servers {
+        let port = containers.port(*server).context("it was just started")?;
+        let hint = || format!("{} does not answer, though its container runs", server.name());
+        wait_until_it_answers((*server, &[port]), (|| true, hint))?;
+    }
+    records.write_addresses(&containers.servers, SERVERS)?;
+    eprintln!("services: up in containers; `cargo xtask services down` stops them");
+    Ok(())
+}
+
+fn up_as_processes(
+    (set, records): (&Set, &Records),
+    servers: &[&dyn Server],
+) -> anyhow::Result<()> {
     let known = records.read()?;
     let mut running = Vec::new();
     let mut started = Vec::new();
@@ -126,9 +179,17 @@ fn up(set: &Set, servers: &[&dyn Server]) -> anyhow::Result<()> {
         }
     }
     for (server, record) in &started {
-        wait_until_it_answers(*server, record)?;
+        let hint = || {
+            format!(
+                "{} does not answer; its log ends so:\n{}\n\
+                 `cargo xtask services down` removes it all, then `up` begins anew",
+                record.name,
+                process::last_lines(&record.log)
+            )
+        };
+        wait_until_it_answers((*server, &record.ports), (|| record.process.is_alive(), hint))?;
     }
-    records.write_addresses(&running, SERVERS)?;
+    records.write_addresses(&listening(&running), SERVERS)?;
     if started.is_empty() {
         eprintln!("services: already up");
     } else {
@@ -144,7 +205,7 @@ fn merged(known: &[Record], running: &[Record]) -> Vec<Record> {
 }
 
 fn answers(server: &dyn Server, record: &Record) -> bool {
-    record.process.is_alive() && server.answers(record).is_ok()
+    record.process.is_alive() && server.answers(record.ports[0]).is_ok()
 }
 
 /// Starts a server: one that has died, where it was and with what it had, if that can be.
@@ -172,30 +233,20 @@ fn start(set: &Set, server: &dyn Server, dead: Option<&Record>) -> anyhow::Resul
     Ok(Record { name: name.to_owned(), ports, process, log })
 }
 
-fn wait_until_it_answers(server: &dyn Server, record: &Record) -> anyhow::Result<()> {
+/// Waits for an answer as long as it may come.
+fn wait_until_it_answers(
+    (server, ports): (&dyn Server, &[u16]),
+    (is_alive, hint): (impl Fn() -> bool, impl Fn() -> String),
+) -> anyhow::Result<()> {
     let began = Instant::now();
-    let name = server.name();
-    loop {
-        let why = match server.answers(record) {
-            Ok(()) => break,
-            Err(why) => why,
-        };
-        let hint = || {
-            format!(
-                "{name} does not answer; its log ends so:\n{}\n\
-                 `cargo xtask services down` removes it all, then `up` begins anew",
-                process::last_lines(&record.log)
-            )
-        };
-        if !record.process.is_alive() {
-            anyhow::bail!("{} (the process has ended)", hint());
-        }
+    while let Err(why) = server.answers(ports[0]) {
+        ensure!(is_alive(), "{} (the process has ended)", hint());
         if began.elapsed() > ANSWER_MAX {
             return Err(why.context(hint()));
         }
         std::thread::sleep(BETWEEN_LOOKS);
     }
-    eprintln!("services: {name} answers at {}", server.address(&record.ports));
+    eprintln!("services: {} answers at {}", server.name(), server.address(ports));
     Ok(())
 }
 
@@ -211,6 +262,10 @@ fn down(set: &Set) -> anyhow::Result<()> {
     let records = Records::lock(set)?;
     let known = records.read()?;
     records.forget_addresses()?;
+    let containers = Containers::read(set)?;
+    if let Some(containers) = &containers {
+        containers.down(set)?;
+    }
     // All are told first, and then waited for.
     for record in &known {
         record.process.ask_to_end();
@@ -221,7 +276,7 @@ fn down(set: &Set) -> anyhow::Result<()> {
     }
     records.forget()?;
     set.forget()?;
-    if known.is_empty() {
+    if known.is_empty() && containers.is_none() {
         eprintln!("services: none was up");
     }
     Ok(())
@@ -240,34 +295,67 @@ fn kill(which: &Which) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A server of a set, as far as it is known.
+struct Known {
+    server: &'static dyn Server,
+    ports: Option<Vec<u16>>,
+    /// As a process of this machine.
+    record: Option<Record>,
+}
+
+impl Known {
+    /// All servers of a set; all that there are, of the one that all share.
+    fn all(set: &Set) -> anyhow::Result<Vec<Self>> {
+        let records = records::read(set)?;
+        let listening = match Containers::read(set)? {
+            Some(containers) => containers.servers,
+            None => listening(&records),
+        };
+        let known = |server: &'static dyn Server| {
+            let ports = listening.iter().find(|(name, _)| name == server.name());
+            let record = records.iter().find(|record| record.name == server.name());
+            Self { server, ports: ports.map(|(_, ports)| ports.clone()), record: record.cloned() }
+        };
+        let is_of_set = |known: &Self| set.is_shared() || known.ports.is_some();
+        Ok(SERVERS.into_iter().map(known).filter(is_of_set).collect())
+    }
+
+    fn answers(&self) -> bool {
+        let is_alive = self.record.as_ref().is_none_or(|record| record.process.is_alive());
+        let port = self.ports.as_ref().and_then(|ports| ports.first());
+        is_alive && port.is_some_and(|port| self.server.answers(*port).is_ok())
+    }
+
+    fn address(&self) -> Option<String> {
+        self.ports.as_ref().map(|ports| self.server.address(ports))
+    }
+}
+
 fn status(set: &Set, as_json: bool) -> anyhow::Result<()> {
-    let known = records::read(set)?;
-    let is_known = |server: &&dyn Server| known.iter().any(|record| record.name == server.name());
+    let known = Known::all(set)?;
     let mut servers = Vec::new();
     let mut all = true;
-    for server in SERVERS.into_iter().filter(|server| set.is_shared() || is_known(server)) {
-        let record = known.iter().find(|record| record.name == server.name());
-        let is_up = record.is_some_and(|record| answers(server, record));
+    for one in &known {
+        let (name, is_up, address) = (one.server.name(), one.answers(), one.address());
         all &= is_up;
-        let address = record.map(|record| server.address(&record.ports));
         if as_json {
             servers.push(json!({
-                "name": server.name(),
+                "name": name,
                 "answers": is_up,
                 "address": address,
-                "process": record.map(|record| record.process.id),
-                "log": record.map(|record| &record.log),
+                "process": one.record.as_ref().map(|record| record.process.id),
+                "log": one.record.as_ref().map(|record| &record.log),
             }));
             continue;
         }
-        let address = address.as_deref().unwrap_or("not started");
         let state = if is_up { "up" } else { "down" };
-        println!("{:<8} {state:<5} {address}", server.name());
+        println!("{name:<8} {state:<5} {}", address.as_deref().unwrap_or("not started"));
     }
     if as_json {
-        let addresses = all.then(|| records::addresses(&known, SERVERS));
+        let address = |one: &Known| Some((one.server.name().to_owned(), one.address()?.into()));
+        let addresses = all.then(|| Value::Object(known.iter().filter_map(address).collect()));
         println!("{}", json!({ "up": all, "addresses": addresses, "servers": servers }));
     }
-    anyhow::ensure!(all, "not all services answer; run: cargo xtask services up");
+    ensure!(all, "not all services answer; run: cargo xtask services up");
     Ok(())
 }

@@ -33,6 +33,6 @@ pub(crate) fn power_cut(images: usize, seed: u64) -> anyhow::Result<()> {
     let (images, seed) = (images.to_string(), seed.to_string());
     let environment =
         [("ORDAIN_TEST_POWER_CUT_IMAGES", images.as_str()), ("ORDAIN_TEST_SEED", seed.as_str())];
-    let test = ["test", "--package", "ordain-tests", "--test", "power_cut", "--", "--nocapture"];
+    let test = ["test", "--workspace", "--test", "power_cut", "--", "--nocapture"];
     run::cargo_with(&test, &environment)
 }

@@ -80,6 +80,7 @@ pub(crate) fn deposit(request: &str, amount: u64) -> Request {
         body: format!("{{\"amount\":{amount}}}").into(),
         expected_sequence: None,
         deadline: None,
+        may_be_repeat: true,
         trace: None,
     }
 }
@@ -203,6 +204,7 @@ pub(crate) struct Stored {
     commits: Mutex<HashMap<(AggregateKey, RequestId), Arc<Commit>>>,
     queries: Mutex<Vec<usize>>,
     fails: AtomicBool,
+    hangs: AtomicBool,
 }
 
 impl Stored {
@@ -218,6 +220,11 @@ impl Stored {
         self.queries.lock().unwrap().clone()
     }
 
+    /// From now on queries are never answered.
+    pub(crate) fn hang(&self) {
+        self.hangs.store(true, Ordering::SeqCst);
+    }
+
     /// Whether queries fail from now on.
     pub(crate) fn fail(&self, fails: bool) {
         self.fails.store(fails, Ordering::SeqCst);
@@ -231,6 +238,9 @@ impl Outcomes for Stored {
         ids: &[(AggregateKey, RequestId)],
     ) -> Result<Vec<Option<Arc<Commit>>>, Error> {
         self.queries.lock().unwrap().push(ids.len());
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if self.fails.load(Ordering::SeqCst) {
             return Err(Error::new(Action::TryAgain, "as the test says"));
         }

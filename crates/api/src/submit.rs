@@ -5,6 +5,7 @@
 //! certainly not in the log; callers wait for it, each with a limit of its own, and may leave.
 
 mod check;
+mod earlier;
 mod flight;
 mod identity;
 mod limits;
@@ -12,6 +13,7 @@ mod look_up;
 mod measures;
 mod owners;
 mod places;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod traced;
@@ -26,12 +28,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use fail::fail_point;
 use ordain_model::{
-    AggregateKey, Command, Commit, Handler, Name, Registry, ReplyAddress, RequestId, Timestamp,
-    TraceContext,
+    AggregateKey, Command, Commit, Fingerprint, Handler, Name, Registry, ReplyAddress, RequestId,
+    Timestamp, TraceContext,
 };
 use ordain_ports::{
-    Clock, CommandLog, Delivered, Error, Heartbeats, NotAccepted, Outcomes, Replies, ReplySink,
-    Spans,
+    Clock, CommandLog, Delivered, Error, Heartbeats, Outcomes, Replies, ReplySink, Spans,
 };
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -39,8 +40,10 @@ use tokio::time::Instant;
 pub use check::Invalid;
 pub use identity::{created_id, new_request_id};
 pub use limits::SubmitLimits;
+pub use refusal::Refusal;
 
 use check::{Checked, check};
+use earlier::Earlier;
 use flight::{Flight, Known, Settled};
 use look_up::LookUp;
 use measures::Measures;
@@ -82,6 +85,7 @@ pub struct Submitter {
     draining: AtomicBool,
     measures: Measures,
     look_up: AbortHandle,
+    earlier: Earlier,
 }
 
 /// A command as a caller submits it.
@@ -100,6 +104,8 @@ pub struct Request {
     /// Do not take it up after this time. One that has passed is sent all the same: the command
     /// may have succeeded before, and a retry of it must get that success.
     pub deadline: Option<Timestamp>,
+    /// Whether it may have been sent before: not under a request id that was just made for it.
+    pub may_be_repeat: bool,
     /// The trace that it belongs to, as the caller says.
     pub trace: Option<TraceContext>,
 }
@@ -145,25 +151,6 @@ pub enum Answered {
     Invalid(Invalid),
 }
 
-/// Why an attempt was certainly not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// As many commands are on their way as may be, here or in the log.
-    Busy,
-    /// As many commands of this tenant are on their way as may be.
-    TenantBusy,
-    /// Its turn would not come before its caller, or its deadline, waits no longer.
-    Overloaded,
-    /// Nobody works the partition that it goes to.
-    NoWorker,
-    /// A worker that lives does not announce it: it is of another build.
-    NotAnnounced,
-    /// The log has no room.
-    NoSpace,
-    /// The process is going down.
-    Draining,
-}
-
 impl Submitter {
     /// Opens the reply channel and begins to look outcomes up. Metrics go to the recorder that is
     /// installed now.
@@ -183,6 +170,7 @@ impl Submitter {
             draining: AtomicBool::new(false),
             measures: Measures::new(),
             look_up: tokio::spawn(look_up.run()).abort_handle(),
+            earlier: Earlier::start(&ports.outcomes, &limits),
             ports,
             limits,
             waiting,
@@ -200,8 +188,8 @@ impl Submitter {
     pub async fn submit(&self, mut request: Request, wait: Wait) -> Answered {
         let begun = Instant::now();
         let mut traced = Traced::begin(&self.ports, &mut request);
-        let answered = match self.send(&request, wait) {
-            Ok(waiter) => self.answer(waiter, (begun, wait), &request).await,
+        let answered = match self.check(&request) {
+            Ok(checked) => self.take(checked, (begun, wait), &request).await,
             Err(answered) => answered,
         };
         self.measures.answered(&answered, begun.elapsed(), self.places.taken());
@@ -228,14 +216,57 @@ impl Submitter {
         self.places.close(limit).await
     }
 
-    /// Checks the command, and attaches to the same one in flight or produces it.
-    fn send(&self, request: &Request, wait: Wait) -> Result<Waiter, Answered> {
+    fn check(&self, request: &Request) -> Result<Checked, Answered> {
         if self.draining.load(Ordering::Acquire) {
             return Err(self.not_accepted(Refusal::Draining, request));
         }
         let unknown = || Answered::Invalid(Invalid::UnknownCommand);
         let handler = self.handler(request.aggregate.aggregate_type()).ok_or_else(unknown)?;
-        let checked = check(handler.as_ref(), &self.limits, request).map_err(Answered::Invalid)?;
+        check(handler.as_ref(), &self.limits, request).map_err(Answered::Invalid)
+    }
+
+    async fn take(
+        &self,
+        checked: Checked,
+        (begun, wait): (Instant, Wait),
+        request: &Request,
+    ) -> Answered {
+        let fingerprint = checked.fingerprint;
+        match self.send(checked, request, wait) {
+            Ok(waiter) => self.answer(waiter, (begun, wait), request).await,
+            Err(refused) => self.unless_answered_earlier(refused, request, fingerprint).await,
+        }
+    }
+
+    /// What is refused now may have been taken before and have its outcome. Where that is not found
+    /// out soon, the refusal stands, and is as true as without.
+    async fn unless_answered_earlier(
+        &self,
+        refused: Answered,
+        request: &Request,
+        fingerprint: Fingerprint,
+    ) -> Answered {
+        let is_by_owners =
+            matches!(&refused, Answered::NotAccepted { why, .. } if why.is_by_owners());
+        if !is_by_owners || !request.may_be_repeat {
+            return refused;
+        }
+        let id = (request.aggregate.clone(), request.request.clone());
+        let found = tokio::select! {
+            found = self.earlier.find(id) => found,
+            () = self.waiting.over.cancelled() => None,
+        };
+        match found {
+            Some(commit) if commit.fingerprint == fingerprint => {
+                Answered::Decided { commit, replayed: true }
+            }
+            Some(_) => Answered::KeyReused,
+            None => refused,
+        }
+    }
+
+    /// Attaches to the same command in flight, or produces it.
+    fn send(&self, checked: Checked, request: &Request, wait: Wait) -> Result<Waiter, Answered> {
         match self.board(request, &checked, wait)? {
             Boarded::Attached(flight) => Ok(self.waiter(flight)),
             Boarded::New(flight) => self.produce(flight, checked, request),
@@ -352,15 +383,5 @@ impl Drop for Submitter {
 impl fmt::Debug for Submitter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Submitter").field("channel", &self.channel).finish_non_exhaustive()
-    }
-}
-
-impl From<NotAccepted> for Refusal {
-    fn from(why: NotAccepted) -> Self {
-        match why {
-            NotAccepted::Full => Self::Busy,
-            NotAccepted::NoSpace => Self::NoSpace,
-            NotAccepted::Closed => Self::Draining,
-        }
     }
 }

@@ -54,6 +54,9 @@ pub struct Settings {
     pub heartbeat_ms: u64,
     /// So long may a lane that was revoked go on before it is fenced.
     pub revoke_ms_max: u64,
+    /// So long after progress was sent to be saved the next is sent, with all that has come up
+    /// meanwhile: the brokers write each down, and lanes publish and fold more at a time.
+    pub save_pause_ms: u64,
     /// So long is saving progress tried again while the group is being shared out anew.
     pub save_ms_max: u64,
     /// So soon are new partitions noticed.
@@ -150,6 +153,7 @@ impl Default for Settings {
             session_ms: 6_000,
             heartbeat_ms: 500,
             revoke_ms_max: 10_000,
+            save_pause_ms: 10,
             save_ms_max: 30_000,
             metadata_ms_max: 3_000,
             request_ms_max: 10_000,

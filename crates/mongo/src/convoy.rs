@@ -20,8 +20,11 @@ use crate::reply::Reply;
 use crate::server::{Server, Writes};
 
 /// So many commands of one convoy may be under way. With one alone, whoever comes just behind a
-/// command would wait for its whole way and then for his own.
-const UNDER_WAY_MAX: usize = 2;
+/// command would wait for its whole way and then for his own: too long for a client's answer. A
+/// view is behind by as much, and the server has less to do.
+const fn under_way_max(writes: Writes) -> usize {
+    if matches!(writes, Writes::Update) { 1 } else { 2 }
+}
 
 /// Who has less than this part of `send_ms_max` left until he is late is late: a command is sent
 /// within it, and one that is not takes everybody in it along.
@@ -62,7 +65,7 @@ impl Convoy {
         into: (Writes, &'static str),
         send_ms_max: u64,
     ) -> Arc<Self> {
-        let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX));
+        let under_way = Arc::new(Semaphore::new(under_way_max(into.0)));
         let spare = Duration::from_millis(send_ms_max) / SPARE_PART;
         Arc::new(Self { operation, into, spare, queue: Mutex::default(), under_way })
     }

@@ -19,7 +19,8 @@ pub struct Settings {
     pub lane_marks_max: usize,
     /// How many bytes of the rows that it wrote last a lane remembers.
     pub lane_rows_bytes_max: u64,
-    /// How many records that do not concern the view a lane passes over before it saves that.
+    /// How many records a lane folds or passes over before it saves that; after a crash it reads
+    /// those again, and drops them.
     pub unsaved_records_max: usize,
     /// How long a lane puts that off at most, also when nothing more comes.
     pub unsaved_ms_max: u64,
@@ -38,7 +39,7 @@ impl Default for Settings {
             lane_marks_max: 50_000,
             lane_rows_bytes_max: 8 * 1024 * 1024,
             unsaved_records_max: 1_000,
-            unsaved_ms_max: 1_000,
+            unsaved_ms_max: 200,
             retry_ms_max: 1_000,
         }
     }

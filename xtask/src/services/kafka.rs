@@ -9,7 +9,6 @@ use anyhow::{Context as _, ensure};
 use uuid::Uuid;
 
 use super::cache;
-use super::records::Record;
 use super::server::{Server, connect};
 use crate::{run, tools};
 
@@ -29,6 +28,10 @@ impl Server for Kafka {
 
     fn ports(&self) -> usize {
         2
+    }
+
+    fn service(&self) -> (&'static str, u16) {
+        ("kafka", 19_092)
     }
 
     fn address(&self, ports: &[u16]) -> String {
@@ -69,7 +72,7 @@ impl Server for Kafka {
 
     /// Asks which requests it understands: a broker answers that at its clients' port only once it
     /// serves them.
-    fn answers(&self, record: &Record) -> anyhow::Result<()> {
+    fn answers(&self, port: u16) -> anyhow::Result<()> {
         const API_VERSIONS: i16 = 18;
         const CORRELATION: i32 = 7;
         let mut request = Vec::new();
@@ -77,7 +80,7 @@ impl Server for Kafka {
         request.extend(0_i16.to_be_bytes());
         request.extend(CORRELATION.to_be_bytes());
         request.extend((-1_i16).to_be_bytes());
-        let mut stream = connect(record.ports[0])?;
+        let mut stream = connect(port)?;
         stream.write_all(&(request.len() as u32).to_be_bytes())?;
         stream.write_all(&request)?;
         let mut head = [0; 10];

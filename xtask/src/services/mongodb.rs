@@ -10,7 +10,6 @@ use anyhow::{Context as _, bail, ensure};
 use bson::{Document, doc};
 
 use super::cache;
-use super::records::Record;
 use super::server::{Server, connect};
 use crate::{run, tools};
 
@@ -39,6 +38,10 @@ impl Server for MongoDb {
         1
     }
 
+    fn service(&self) -> (&'static str, u16) {
+        ("mongo", 27_017)
+    }
+
     fn address(&self, ports: &[u16]) -> String {
         format!("mongodb://127.0.0.1:{}/?replicaSet=rs0&directConnection=true", ports[0])
     }
@@ -64,8 +67,7 @@ impl Server for MongoDb {
     }
 
     /// Whether it is the writable primary of its replica set, which is made the first time.
-    fn answers(&self, record: &Record) -> anyhow::Result<()> {
-        let port = record.ports[0];
+    fn answers(&self, port: u16) -> anyhow::Result<()> {
         let mut stream = connect(port)?;
         let hello = command(&mut stream, &doc! { "hello": 1, "$db": "admin" })?;
         if hello.get_bool("isWritablePrimary").unwrap_or_default() {

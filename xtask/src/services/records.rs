@@ -40,13 +40,24 @@ fn read_in(directory: &Path) -> anyhow::Result<Vec<Record>> {
     }
 }
 
+/// A server's name, and the ports that it listens at.
+pub(crate) type Listening = (String, Vec<u16>);
+
+/// Where servers listen that were started.
+pub(crate) fn listening(records: &[Record]) -> Vec<Listening> {
+    records.iter().map(|record| (record.name.clone(), record.ports.clone())).collect()
+}
+
 /// The addresses by name.
-pub(crate) fn addresses<const N: usize>(records: &[Record], servers: [&dyn Server; N]) -> Value {
-    let address = |record: &Record| {
-        let server = servers.iter().find(|server| server.name() == record.name)?;
-        Some((record.name.clone(), Value::from(server.address(&record.ports))))
+pub(crate) fn addresses<const N: usize>(
+    listening: &[Listening],
+    servers: [&dyn Server; N],
+) -> Value {
+    let address = |(name, ports): &Listening| {
+        let server = servers.iter().find(|server| server.name() == name)?;
+        Some((name.clone(), Value::from(server.address(ports))))
     };
-    Value::Object(records.iter().filter_map(address).collect::<Map<_, _>>())
+    Value::Object(listening.iter().filter_map(address).collect::<Map<_, _>>())
 }
 
 /// The right to change what is written down of a set: one process at a time has it.
@@ -74,10 +85,10 @@ impl Records {
 
     pub(crate) fn write_addresses<const N: usize>(
         &self,
-        records: &[Record],
+        listening: &[Listening],
         servers: [&dyn Server; N],
     ) -> anyhow::Result<()> {
-        let addresses = addresses(records, servers);
+        let addresses = addresses(listening, servers);
         self.replace("addresses.json", &serde_json::to_vec_pretty(&addresses)?)
     }
 

@@ -6,7 +6,6 @@ use std::process::Command;
 
 use anyhow::ensure;
 
-use super::records::Record;
 use super::server::{Server, connect};
 use crate::tools;
 
@@ -20,6 +19,10 @@ impl Server for Redis {
 
     fn ports(&self) -> usize {
         1
+    }
+
+    fn service(&self) -> (&'static str, u16) {
+        ("redis", 6_379)
     }
 
     fn address(&self, ports: &[u16]) -> String {
@@ -38,9 +41,9 @@ impl Server for Redis {
         Ok(command)
     }
 
-    fn answers(&self, record: &Record) -> anyhow::Result<()> {
+    fn answers(&self, port: u16) -> anyhow::Result<()> {
         const PONG: &[u8; 7] = b"+PONG\r\n";
-        let mut stream = connect(record.ports[0])?;
+        let mut stream = connect(port)?;
         stream.write_all(b"PING\r\n")?;
         let mut answer = [0; PONG.len()];
         stream.read_exact(&mut answer)?;

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::records::Record;
-
 /// A kind of server.
 pub(crate) trait Server {
     /// Its name in the addresses, and of its directory.
@@ -14,6 +12,9 @@ pub(crate) trait Server {
 
     /// How many ports it listens at. The first is the one that clients connect to.
     fn ports(&self) -> usize;
+
+    /// The service that it is in the compose file, and the port inside its container.
+    fn service(&self) -> (&'static str, u16);
 
     /// Where clients find it, given its ports.
     fn address(&self, ports: &[u16]) -> String;
@@ -24,8 +25,8 @@ pub(crate) trait Server {
     /// The command that runs it on a directory, which may hold what it wrote before.
     fn command(&self, program: &Path, directory: &Path, ports: &[u16]) -> anyhow::Result<Command>;
 
-    /// Whether it does its work. Sets it up when it answers for the first time.
-    fn answers(&self, record: &Record) -> anyhow::Result<()>;
+    /// Whether it does its work at this port. Sets it up when it answers for the first time.
+    fn answers(&self, port: u16) -> anyhow::Result<()>;
 }
 
 /// Connects to a port of this machine; nothing that is then read or written takes long.

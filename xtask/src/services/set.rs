@@ -32,6 +32,12 @@ impl Set {
         self.0.is_none()
     }
 
+    /// The name of its project at a container engine.
+    pub(crate) fn project(&self) -> String {
+        let own = self.0.as_ref().map(|name| format!("-{name}")).unwrap_or_default();
+        format!("ordain-services{own}")
+    }
+
     /// Where everything of it is.
     pub(crate) fn directory(&self) -> anyhow::Result<PathBuf> {
         let directory = match &self.0 {

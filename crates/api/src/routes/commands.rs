@@ -119,6 +119,7 @@ async fn read(
         body,
         expected_sequence: said.expected_sequence,
         deadline: said.deadline,
+        may_be_repeat: said.request.is_some(),
         trace: said.trace,
     })
 }

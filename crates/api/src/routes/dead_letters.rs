@@ -95,6 +95,7 @@ pub(crate) async fn retry(
         body: letter.data.into(),
         expected_sequence: None,
         deadline: None,
+        may_be_repeat: true,
         trace: headers::trace(&headers),
     };
     let wait = Wait::Outcome(api.settings().wait(None));

@@ -24,6 +24,11 @@ pub struct SubmitLimits {
     pub look_up_commands_max: usize,
     /// Milliseconds that the last look-up may take, once the caller's wait is over.
     pub last_look_up_ms_max: u64,
+    /// Commands that are refused, and are looked up first because they may have been sent before,
+    /// in one query at most. As many may wait for the next; further ones are refused at once.
+    pub refused_look_up_commands_max: usize,
+    /// Milliseconds that such a command is looked up for at most.
+    pub refused_look_up_ms_max: u64,
     /// The first pause, in milliseconds, between two looks whether the workers have come to where
     /// the log ended when somebody asked for an outcome; it doubles.
     pub outcome_poll_ms_first: u64,
@@ -56,6 +61,8 @@ impl Default for SubmitLimits {
             look_up_gap_ms_max: 2_000,
             look_up_commands_max: 10_000,
             last_look_up_ms_max: 1_000,
+            refused_look_up_commands_max: 1_000,
+            refused_look_up_ms_max: 500,
             outcome_poll_ms_first: 5,
             outcome_poll_ms_max: 100,
             owners_read_every_ms: 1_000,

@@ -23,11 +23,13 @@ struct Waiting {
 }
 
 /// Progress on its way.
-#[derive(Default)]
 pub(crate) struct Saves {
     waiting: BTreeMap<u32, Waiting>,
     flying: BTreeMap<u32, Waiting>,
-    again: Option<Instant>,
+    /// So long after one request the next may be sent.
+    pause: Duration,
+    /// Nothing is sent before.
+    next: Option<Instant>,
 }
 
 /// What is to be done about a save that failed.
@@ -75,6 +77,11 @@ pub(crate) fn remedy(error: &KafkaError) -> Remedy {
 }
 
 impl Saves {
+    /// Nothing is on its way yet.
+    pub(crate) fn new(pause: Duration) -> Self {
+        Self { waiting: BTreeMap::new(), flying: BTreeMap::new(), pause, next: None }
+    }
+
     /// Adds progress to what is to be saved.
     pub(crate) fn add(&mut self, partition: u32, progress: u64, told: Told) {
         let waiting = self.waiting.entry(partition);
@@ -103,7 +110,8 @@ impl Saves {
 
     /// What is to be sent next, if anything may be.
     pub(crate) fn depart(&mut self, topic: &str) -> Option<TopicPartitionList> {
-        let is_early = self.again.is_some_and(|again| Instant::now() < again);
+        let now = Instant::now();
+        let is_early = self.next.is_some_and(|next| now < next);
         if is_early || self.waiting.is_empty() || !self.flying.is_empty() {
             return None;
         }
@@ -116,7 +124,7 @@ impl Saves {
             }
         }
         self.flying = std::mem::take(&mut self.waiting);
-        self.again = None;
+        self.next = Some(now + self.pause);
         Some(list)
     }
 
@@ -132,7 +140,7 @@ impl Saves {
 
     /// What was sent is not saved, and is sent again for those who have not waited too long.
     pub(crate) fn failed(&mut self, longest: Duration, error: &KafkaError) {
-        self.again = Some(Instant::now() + AGAIN);
+        self.next = Some(Instant::now() + AGAIN.max(self.pause));
         for (partition, waiting) in std::mem::take(&mut self.flying) {
             if waiting.since.elapsed() > longest {
                 tell(waiting.told, || Err(Fault::of("saving progress")(error.clone())));
@@ -166,5 +174,46 @@ fn tell(told: Vec<Told>, what: impl Fn() -> Result<(), Fault>) {
     for one in told {
         // Who saved may have gone.
         drop(one.send(what()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(saves: &mut Saves, progress: u64) -> oneshot::Receiver<Result<(), Fault>> {
+        let (told, saved) = oneshot::channel();
+        saves.add(0, progress, told);
+        saved
+    }
+
+    fn departed(saves: &mut Saves) -> Option<Option<i64>> {
+        let list = saves.depart("topic")?;
+        Some(list.elements().first().and_then(|partition| partition.offset().to_raw()))
+    }
+
+    #[test]
+    fn what_comes_up_during_the_pause_goes_in_one_request() {
+        let mut saves = Saves::new(Duration::from_secs(3_600));
+        let mut first = add(&mut saves, 1);
+        assert_eq!(departed(&mut saves), Some(Some(1)));
+        assert_eq!(saves.saved(), [(0, 1)]);
+        assert!(matches!(first.try_recv(), Ok(Ok(()))));
+        let (mut second, mut third) = (add(&mut saves, 2), add(&mut saves, 3));
+        assert_eq!(departed(&mut saves), None, "the pause is not over");
+        saves.next = None;
+        assert_eq!(departed(&mut saves), Some(Some(3)));
+        assert_eq!(saves.saved(), [(0, 3)]);
+        assert!(matches!((second.try_recv(), third.try_recv()), (Ok(Ok(())), Ok(Ok(())))));
+    }
+
+    #[test]
+    fn without_a_pause_one_request_follows_the_other() {
+        let mut saves = Saves::new(Duration::ZERO);
+        for progress in [1, 2] {
+            let _saved = add(&mut saves, progress);
+            assert!(departed(&mut saves).is_some());
+            saves.saved();
+        }
     }
 }

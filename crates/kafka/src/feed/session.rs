@@ -72,7 +72,7 @@ impl<'a, R: Recorded> Session<'a, R> {
             clerk,
             slots: BTreeMap::new(),
             moving: None,
-            saves: Saves::default(),
+            saves: Saves::new(Duration::from_millis(run.settings.save_pause_ms)),
             leaving: None,
             seen: Instant::now(),
         })

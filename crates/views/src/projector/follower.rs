@@ -27,11 +27,11 @@ pub(super) struct Follower {
     pub(super) rows: RowCache,
     /// The sole rows that were read to know the places of this round's aggregates.
     pub(super) loaded: HashMap<String, Option<Row>>,
-    /// What is done and not saved, because nothing in it concerned the view.
+    /// What is done and not saved.
     unsaved: Option<Unsaved>,
 }
 
-/// Progress that only passed over records: losing it costs reading them again.
+/// Progress that is not saved: losing it costs reading records again that are done.
 #[derive(Debug)]
 struct Unsaved {
     progress: u64,
@@ -61,20 +61,18 @@ impl Follower {
                 Err(Lost) => return,
             }
         }
-        if let Some(Unsaved { progress, .. }) = self.unsaved {
-            // Of no consequence when it fails: only records that are passed over are read again.
-            self.save(progress).await.ok();
-        }
+        // Of no consequence when it fails: records that are done are read again.
+        self.save().await.ok();
     }
 
-    /// What comes next. What was passed over is saved when its time is over before that.
+    /// What comes next. What is done is saved when its time is over before that.
     async fn next(&mut self) -> Result<Input<Published>, Lost> {
-        if let Some(Unsaved { progress, since, .. }) = self.unsaved {
+        if let Some(Unsaved { since, .. }) = self.unsaved {
             let longest = Duration::from_millis(self.settings.unsaved_ms_max);
             if let Ok(read) = timeout(longest.saturating_sub(since.elapsed()), self.read()).await {
                 return read;
             }
-            self.save(progress).await?;
+            self.save().await?;
         }
         self.read().await
     }
@@ -94,7 +92,7 @@ impl Follower {
         let mut batch = Batch::of(self.view.as_ref(), self.ports.clock.now(), records);
         if batch.passes_over() {
             if let (Some(progress), _) = batch.done() {
-                self.pass_over(progress, count).await?;
+                self.done(progress, count).await?;
             }
             return Ok(None);
         }
@@ -119,11 +117,11 @@ impl Follower {
                 self.places.insert(pending.aggregate.clone(), place);
             }
         }
-        self.finish(batch).await
+        self.finish(batch, count).await
     }
 
-    /// Nothing in these records concerns the view: there is no hurry to save that.
-    async fn pass_over(&mut self, progress: u64, records: usize) -> Result<(), Lost> {
+    /// So many records more are done, up to here. There is no hurry to save that.
+    async fn done(&mut self, progress: u64, records: usize) -> Result<(), Lost> {
         let unsaved = self.unsaved.get_or_insert_with(|| Unsaved {
             progress,
             records: 0,
@@ -133,16 +131,19 @@ impl Follower {
         unsaved.records += records;
         let is_due = unsaved.records >= self.settings.unsaved_records_max
             || unsaved.since.elapsed() >= Duration::from_millis(self.settings.unsaved_ms_max);
-        if is_due { self.save(progress).await } else { Ok(()) }
+        if is_due { self.save().await } else { Ok(()) }
     }
 
-    async fn save(&mut self, progress: u64) -> Result<(), Lost> {
-        self.held.tried("saving progress", || self.held.lane.save(progress)).await?;
-        self.unsaved = None;
+    /// Saves what is done.
+    async fn save(&mut self) -> Result<(), Lost> {
+        if let Some(Unsaved { progress, .. }) = self.unsaved {
+            self.held.tried("saving progress", || self.held.lane.save(progress)).await?;
+            self.unsaved = None;
+        }
         Ok(())
     }
 
-    async fn finish(&mut self, mut batch: Batch) -> Result<Option<Blocked>, Lost> {
+    async fn finish(&mut self, mut batch: Batch, count: usize) -> Result<Option<Blocked>, Lost> {
         let letters = std::mem::take(&mut batch.letters);
         if !letters.is_empty() {
             let put = || self.ports.dead_letters.put(letters.clone());
@@ -150,10 +151,11 @@ impl Follower {
         }
         fail::fail_point!("C12");
         let (progress, blocked) = batch.done();
-        // A lane that stops at once may have passed over what stands before.
-        let passed_over = self.unsaved.as_ref().map(|unsaved| unsaved.progress);
-        if let Some(progress) = progress.or(passed_over) {
-            self.save(progress).await?;
+        if let Some(progress) = progress {
+            self.done(progress, count).await?;
+        }
+        if blocked.is_some() {
+            self.save().await?;
         }
         Ok(blocked)
     }

@@ -92,6 +92,7 @@ impl Item {
             body: self.data,
             expected_sequence: None,
             deadline: None,
+            may_be_repeat: self.request.is_some(),
             trace: None,
         })
     }

@@ -1,6 +1,7 @@
 //! Who is refused because of the owners of partitions, and who is not.
 
 mod builds;
+mod retries;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -94,6 +94,7 @@ proptest! {
             body: Bytes::from(body),
             expected_sequence: Some(u64::MAX),
             deadline: Some(Timestamp::from_nanoseconds(i64::MAX)),
+            may_be_repeat: true,
             trace: Some(TraceContext::new(NonZeroU128::MAX, NonZeroU64::MAX, true)),
         };
         if let Ok(checked) = check(handler.as_ref(), &SubmitLimits::default(), &request) {

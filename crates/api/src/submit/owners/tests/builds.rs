@@ -10,7 +10,7 @@ use crate::scripted::{Scripted, deposit, worker};
 use crate::{Refusal, Request};
 
 /// A worker of another build, which does not know how to deposit.
-fn of_another_build(member: &str) -> Heartbeat {
+pub(super) fn of_another_build(member: &str) -> Heartbeat {
     let mut other = worker(member, 0);
     other.announced.retain(|one| one.command != "deposit");
     other

@@ -1,5 +1,5 @@
-//! Records that do not concern the view: when it is saved that they are done, and what a crash
-//! before that costs.
+//! When it is saved that records are done, folded or passed over, and what a crash before that
+//! costs.
 
 use ordain_ports::Published;
 use ordain_testkit::{faulty, until};
@@ -61,17 +61,19 @@ async fn a_lane_that_is_never_idle_saves_what_it_has_passed_over_in_time_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_concerns_the_view_saves_all_that_was_passed_over_before() {
+async fn what_is_folded_is_saved_with_what_was_passed_over() {
     let (world, script) = (World::new(), Script::default());
     let mut job = Line::of("job-request", "j");
     let commit = job.send("create", r#"{"cleaners":["ann"],"tasks":[]}"#);
     world.store(std::slice::from_ref(&commit)).await;
     script.add(strange(2));
     script.add(published(&commit));
-    let running = follow(&world, &script, settings());
-    script.saved_up_to(3).await;
+    script.add(strange(2));
+    let running = follow(&world, &script, Settings { unsaved_records_max: 3, ..settings() });
+    script.taken().await;
+    world.shows(&CleanerJobs, &[commit]).await;
     running.leave().await;
-    assert_eq!(script.saves(), [3]);
+    assert_eq!(script.saves(), [3, 5]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
