@@ -83,8 +83,7 @@ impl Follower {
         self.held.tried("reading", || self.held.lane.next(records_max, bytes_max)).await
     }
 
-    /// Folds a batch: rows, then their marks if the rows are no marks themselves, then dead
-    /// letters, then progress.
+    /// Folds a batch: rows, then marks where no row is one, then dead letters, then progress.
     async fn project(&mut self, records: Vec<Record<Published>>) -> Result<Option<Blocked>, Lost> {
         let view = self.view.name();
         histogram!("ordain_views_batch_records", "view" => view).record(records.len() as f64);
