@@ -20,7 +20,7 @@ async fn start(home: &Home, role: &str) -> Process {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn workers_and_views_that_are_asked_to_end_are_not_noticed() {
+async fn no_client_times_out_because_workers_and_views_are_asked_to_end() {
     let home = Home::new();
     let partitions = home.ensure(Some(8)).await.unwrap();
     let (first, second) = tokio::join!(start(&home, "worker"), start(&home, "worker"));
@@ -76,7 +76,7 @@ async fn a_worker_that_is_killed_is_followed_by_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_that_is_asked_to_end_is_not_noticed_by_who_knows_another() {
+async fn an_api_that_is_asked_to_end_times_nobody_out_who_knows_another() {
     let home = Home::new();
     let partitions = home.ensure(None).await.unwrap();
     let worker = start(&home, "worker").await;

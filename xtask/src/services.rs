@@ -106,10 +106,12 @@ fn is_any_up() -> anyhow::Result<bool> {
     Ok(runs || Containers::read(&set)?.is_some())
 }
 
-/// Does something with the servers up, and stops them if none was up before.
+/// Does something with the servers up, and stops them if none was up before. They are processes,
+/// set up for tests: what containers run is set up for people.
 pub(crate) fn during(task: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     let are_others = is_any_up()?;
-    let done = up(&Set::default(), &SERVERS, How::default()).and_then(|()| task());
+    let how = How { native: true, engine: false };
+    let done = up(&Set::default(), &SERVERS, how).and_then(|()| task());
     let stopped = if are_others { Ok(()) } else { down_all() };
     // What the task says matters more than what stopping says.
     done.and(stopped)

@@ -12,8 +12,9 @@ use thiserror::Error;
 use crate::Settings;
 use crate::settings::{PARTITIONS_DEFAULT, PARTITIONS_MAX};
 
-/// The version of everything that is written below the directory.
-const FORMAT: u32 = 1;
+/// The version of everything that is written below the directory. Since version 2 a record may have
+/// a trace; the rest is as in version 1, and one that is opened becomes 2.
+const FORMAT: u32 = 2;
 
 const LOCK: &str = "ordain.lock";
 const FORMAT_FILE: &str = "ordain.format";

@@ -107,12 +107,26 @@ fn a_newer_format_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     drop(Home::open(directory.path(), &settings()).unwrap());
     let format = directory.path().join("ordain.format");
-    fs::write(&format, r#"{"format": 2, "something": "else"}"#).unwrap();
+    fs::write(&format, r#"{"format": 3, "something": "else"}"#).unwrap();
     let refused = Home::open(directory.path(), &settings()).unwrap_err();
-    assert!(matches!(refused, OpenError::Newer { found: 2, .. }), "{refused:?}");
+    assert!(matches!(refused, OpenError::Newer { found: 3, .. }), "{refused:?}");
     fs::write(&format, "{").unwrap();
     let refused = Home::open(directory.path(), &settings()).unwrap_err();
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused:?}");
+}
+
+/// Else a build that knows no traces could open what holds some, and would drop those records.
+#[test]
+fn a_directory_of_the_first_format_is_one_of_the_newest_once_it_was_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(Home::open(directory.path(), &settings()).unwrap());
+    let format = directory.path().join("ordain.format");
+    let newest = fs::read_to_string(&format).unwrap();
+    let first = newest.replacen(r#""format":2"#, r#""format":1"#, 1);
+    assert_ne!(first, newest);
+    fs::write(&format, first).unwrap();
+    drop(Home::open(directory.path(), &settings()).unwrap());
+    assert_eq!(fs::read_to_string(&format).unwrap(), newest);
 }
 
 #[test]

@@ -26,10 +26,11 @@ struct Waiting {
 pub(crate) struct Saves {
     waiting: BTreeMap<u32, Waiting>,
     flying: BTreeMap<u32, Waiting>,
-    /// So long after one request the next may be sent.
+    /// So long after one request the next may be sent, unless somebody leaves.
     pause: Duration,
-    /// Nothing is sent before.
-    next: Option<Instant>,
+    paused_until: Option<Instant>,
+    /// A request that failed is not sent again before.
+    again: Option<Instant>,
 }
 
 /// What is to be done about a save that failed.
@@ -79,7 +80,13 @@ pub(crate) fn remedy(error: &KafkaError) -> Remedy {
 impl Saves {
     /// Nothing is on its way yet.
     pub(crate) fn new(pause: Duration) -> Self {
-        Self { waiting: BTreeMap::new(), flying: BTreeMap::new(), pause, next: None }
+        Self {
+            waiting: BTreeMap::new(),
+            flying: BTreeMap::new(),
+            pause,
+            paused_until: None,
+            again: None,
+        }
     }
 
     /// Adds progress to what is to be saved.
@@ -108,10 +115,11 @@ impl Saves {
         self.waiting.is_empty() && self.flying.is_empty()
     }
 
-    /// What is to be sent next, if anything may be.
-    pub(crate) fn depart(&mut self, topic: &str) -> Option<TopicPartitionList> {
+    /// What is to be sent next, if anything may be. Whoever leaves waits for no pause.
+    pub(crate) fn depart(&mut self, topic: &str, leaves: bool) -> Option<TopicPartitionList> {
         let now = Instant::now();
-        let is_early = self.next.is_some_and(|next| now < next);
+        let is_paused = !leaves && self.paused_until.is_some_and(|until| now < until);
+        let is_early = is_paused || self.again.is_some_and(|again| now < again);
         if is_early || self.waiting.is_empty() || !self.flying.is_empty() {
             return None;
         }
@@ -124,7 +132,8 @@ impl Saves {
             }
         }
         self.flying = std::mem::take(&mut self.waiting);
-        self.next = Some(now + self.pause);
+        self.again = None;
+        self.paused_until = Some(now + self.pause);
         Some(list)
     }
 
@@ -140,7 +149,7 @@ impl Saves {
 
     /// What was sent is not saved, and is sent again for those who have not waited too long.
     pub(crate) fn failed(&mut self, longest: Duration, error: &KafkaError) {
-        self.next = Some(Instant::now() + AGAIN.max(self.pause));
+        self.again = Some(Instant::now() + AGAIN);
         for (partition, waiting) in std::mem::take(&mut self.flying) {
             if waiting.since.elapsed() > longest {
                 tell(waiting.told, || Err(Fault::of("saving progress")(error.clone())));
@@ -187,8 +196,8 @@ mod tests {
         saved
     }
 
-    fn departed(saves: &mut Saves) -> Option<Option<i64>> {
-        let list = saves.depart("topic")?;
+    fn departed(saves: &mut Saves, leaves: bool) -> Option<Option<i64>> {
+        let list = saves.depart("topic", leaves)?;
         Some(list.elements().first().and_then(|partition| partition.offset().to_raw()))
     }
 
@@ -196,13 +205,12 @@ mod tests {
     fn what_comes_up_during_the_pause_goes_in_one_request() {
         let mut saves = Saves::new(Duration::from_secs(3_600));
         let mut first = add(&mut saves, 1);
-        assert_eq!(departed(&mut saves), Some(Some(1)));
+        assert_eq!(departed(&mut saves, false), Some(Some(1)));
         assert_eq!(saves.saved(), [(0, 1)]);
         assert!(matches!(first.try_recv(), Ok(Ok(()))));
         let (mut second, mut third) = (add(&mut saves, 2), add(&mut saves, 3));
-        assert_eq!(departed(&mut saves), None, "the pause is not over");
-        saves.next = None;
-        assert_eq!(departed(&mut saves), Some(Some(3)));
+        assert_eq!(departed(&mut saves, false), None, "the pause is not over");
+        assert_eq!(departed(&mut saves, true), Some(Some(3)), "who leaves waits for no pause");
         assert_eq!(saves.saved(), [(0, 3)]);
         assert!(matches!((second.try_recv(), third.try_recv()), (Ok(Ok(())), Ok(Ok(())))));
     }
@@ -212,7 +220,7 @@ mod tests {
         let mut saves = Saves::new(Duration::ZERO);
         for progress in [1, 2] {
             let _saved = add(&mut saves, progress);
-            assert!(departed(&mut saves).is_some());
+            assert!(departed(&mut saves, false).is_some());
             saves.saved();
         }
     }

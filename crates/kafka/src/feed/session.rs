@@ -260,7 +260,8 @@ impl<'a, R: Recorded> Session<'a, R> {
         if self.consumer.assignment_lost() {
             return;
         }
-        if let Some(progress) = self.saves.depart(&self.run.topic) {
+        let leaves = self.leaving.is_some() || self.moving.is_some();
+        if let Some(progress) = self.saves.depart(&self.run.topic, leaves) {
             self.clerk.ask(Question::Commit(progress));
         }
     }

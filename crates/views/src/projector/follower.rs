@@ -111,6 +111,8 @@ impl Follower {
                 self.held.pause(&mut backoff).await?;
             }
         }
+        // What a batch of repeats has read is not kept until the next one.
+        self.loaded = HashMap::new();
         for pending in &batch.pending {
             if let Some(place) = pending.place {
                 self.places.insert(pending.aggregate.clone(), place);
