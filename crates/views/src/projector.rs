@@ -4,6 +4,7 @@ mod batch;
 mod broken;
 mod follower;
 mod held;
+mod meters;
 mod round;
 mod row_cache;
 mod rows;

@@ -10,6 +10,8 @@ pub struct Settings {
     pub batch_records_max: usize,
     /// How many bytes of records a lane takes at a time.
     pub batch_bytes_max: usize,
+    /// How long a lane lets more records gather when the last came several at a time.
+    pub gather_ms: u64,
     /// How many changes of rows are held in memory and written at a time; one event may have
     /// more.
     pub round_changes_max: usize,
@@ -34,6 +36,7 @@ impl Default for Settings {
         Self {
             batch_records_max: 1_000,
             batch_bytes_max: 8 * 1024 * 1024,
+            gather_ms: 10,
             round_changes_max: 4_000,
             history_commits_max: 500,
             lane_marks_max: 50_000,

@@ -1,8 +1,9 @@
 //! A batch of records, sorted by aggregate. Pure.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt as _};
 use ordain_model::{AggregateKey, Code, Commit, Timestamp, TraceContext, Unprocessable};
 use ordain_ports::{Content, Damaged, DeadLetter, LetterId, Position, Published, Record};
 

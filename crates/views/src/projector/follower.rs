@@ -1,17 +1,17 @@
 //! A follower: one lane of a view, a batch at a time, from its records to its progress.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
+use foldhash::{HashMap, HashMapExt as _};
 use ordain_ports::{DeadLetter, Input, Lane, Published, Record, Row, SoleRow};
 use quick_cache::unsync::Cache;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, warn};
 
 use super::batch::{Batch, Blocked, Next, Place, Step};
 use super::held::{Held, Lost};
+use super::meters::Meters;
 use super::row_cache::RowCache;
 use super::{Ports, ReportStop};
 use crate::{Settings, View};
@@ -27,8 +27,11 @@ pub(super) struct Follower {
     pub(super) rows: RowCache,
     /// The sole rows that were read to know the places of this round's aggregates.
     pub(super) loaded: HashMap<String, Option<Row>>,
+    pub(super) meters: Meters,
     /// What is done and not saved.
     unsaved: Option<Unsaved>,
+    /// Until then more is to gather.
+    gathers: Option<Instant>,
 }
 
 /// Progress that is not saved: losing it costs reading records again that are done.
@@ -49,7 +52,19 @@ impl Follower {
         let held = Held::new(lane, view.name(), settings.retry_ms_max);
         let places = Cache::new(settings.lane_marks_max);
         let rows = RowCache::new(settings.lane_rows_bytes_max);
-        Self { view, ports, settings, held, places, rows, loaded: HashMap::new(), unsaved: None }
+        let (loaded, meters) = (HashMap::new(), Meters::of(view.name()));
+        Self {
+            view,
+            ports,
+            settings,
+            held,
+            places,
+            rows,
+            loaded,
+            meters,
+            unsaved: None,
+            gathers: None,
+        }
     }
 
     /// Follows the lane until it is revoked or lost.
@@ -65,8 +80,21 @@ impl Follower {
         self.save().await.ok();
     }
 
-    /// What comes next. What is done is saved when its time is over before that.
+    /// What comes next. Where records come many at a time, more are let gather first: a batch costs
+    /// much beside its records. A lone one is never made to wait.
     async fn next(&mut self) -> Result<Input<Published>, Lost> {
+        if let Some(until) = self.gathers.take() {
+            sleep_until(until).await;
+        }
+        let input = self.read_or_save().await?;
+        if matches!(&input, Input::Records(records) if records.len() > 1) {
+            self.gathers = Some(Instant::now() + Duration::from_millis(self.settings.gather_ms));
+        }
+        Ok(input)
+    }
+
+    /// Reads what comes next. What is done is saved when its time is over before that.
+    async fn read_or_save(&mut self) -> Result<Input<Published>, Lost> {
         if let Some(Unsaved { since, .. }) = self.unsaved {
             let longest = Duration::from_millis(self.settings.unsaved_ms_max);
             if let Ok(read) = timeout(longest.saturating_sub(since.elapsed()), self.read()).await {
@@ -86,7 +114,7 @@ impl Follower {
     /// Folds a batch: rows, then marks where no row is one, then dead letters, then progress.
     async fn project(&mut self, records: Vec<Record<Published>>) -> Result<Option<Blocked>, Lost> {
         let view = self.view.name();
-        histogram!("ordain_views_batch_records", "view" => view).record(records.len() as f64);
+        self.meters.batch_records.record(records.len() as f64);
         let count = records.len();
         let mut batch = Batch::of(self.view.as_ref(), self.ports.clock.now(), records);
         if batch.passes_over() {
@@ -96,7 +124,7 @@ impl Follower {
             return Ok(None);
         }
         for letter in &batch.letters {
-            counter!("ordain_views_damaged_records", "view" => view).increment(1);
+            self.meters.damaged_records.increment(1);
             report_damaged(view, letter);
         }
         let mut backoff = self.held.backoff();
@@ -233,7 +261,7 @@ impl Follower {
         loop {
             let mut repeats = 0;
             let next = pending.next(&mut repeats);
-            counter!("ordain_views_repeated_events", "view" => view).increment(repeats);
+            self.meters.repeated_events.increment(repeats);
             match next {
                 Next::Nothing | Next::Mark => return Ok(None),
                 Next::Run => {
@@ -249,11 +277,13 @@ impl Follower {
                     let read = || self.ports.commits.history(&aggregate, after, limit);
                     let commits = self.held.tried("reading history", read).await?;
                     if let Some(filled) = pending.fill(&commits) {
-                        counter!("ordain_views_filled_events", "view" => view)
-                            .increment(filled as u64);
+                        self.meters.filled_events.increment(filled as u64);
                     } else {
                         let letter = pending.stop(self.ports.clock.now());
-                        report_stopped(view, letter.as_ref());
+                        if let Some(letter) = &letter {
+                            self.meters.stopped_aggregates.increment(1);
+                            report_stopped(view, letter);
+                        }
                         batch.letters.extend(letter);
                         return Ok(None);
                     }
@@ -267,13 +297,12 @@ impl Follower {
         let Blocked { position, why } = blocked;
         let (view, partition, offset) = (self.view.name(), position.partition, position.offset);
         error!(view, partition, offset, %why, "view_lane_stopped");
-        let stopped = gauge!("ordain_views_stopped_lanes", "view" => view);
-        stopped.increment(1.0);
+        self.meters.stopped_lanes.increment(1.0);
         report_stop(partition, Some(&format!("at offset {offset}: {why}")));
         let mut backoff = self.held.backoff();
         while self.held.pause(&mut backoff).await.is_ok() {}
         report_stop(partition, None);
-        stopped.decrement(1.0);
+        self.meters.stopped_lanes.decrement(1.0);
     }
 }
 
@@ -287,9 +316,6 @@ fn report_damaged(view: &str, letter: &DeadLetter) {
 }
 
 /// Reported once, with the letter; later records of the aggregate only look whether it healed.
-fn report_stopped(view: &'static str, letter: Option<&DeadLetter>) {
-    if let Some(DeadLetter { id, why, .. }) = letter {
-        counter!("ordain_views_stopped_aggregates", "view" => view).increment(1);
-        error!(view, %id, why, "view_aggregate_stopped");
-    }
+fn report_stopped(view: &str, DeadLetter { id, why, .. }: &DeadLetter) {
+    error!(view, %id, why, "view_aggregate_stopped");
 }

@@ -1,6 +1,5 @@
 //! A round: the runs of several aggregates, written as rows and then as marks.
 
-use metrics::{counter, histogram};
 use ordain_ports::{Mark, Row, RowWrite};
 
 use super::batch::{Batch, Blocked, Step};
@@ -146,20 +145,20 @@ impl Follower {
                 continue;
             };
             if step.refused {
-                counter!("ordain_views_refused_writes", "view" => view).increment(1);
+                self.meters.refused_writes.increment(1);
                 self.places.remove(&pending.aggregate);
                 step.touched.rows().iter().for_each(|touched| self.rows.forget(&touched.key));
                 pending.forget(step);
             } else {
                 let events = step.sequence - step.expected.unwrap_or(0);
-                counter!("ordain_views_applied_events", "view" => view).increment(events);
+                self.meters.applied_events.increment(events);
                 pending.reached(step.sequence);
                 traced::folded(step, (view, &pending.aggregate), &self.ports, batch.begun);
             }
         }
         if let Some(newest) = steps.iter().map(|step| step.time).max() {
             let behind = self.ports.clock.now().milliseconds_since(newest);
-            histogram!("ordain_views_lag_ms", "view" => view).record(behind as f64);
+            self.meters.lag_ms.record(behind as f64);
         }
         steps.iter().any(|step| step.refused)
     }

@@ -1,8 +1,8 @@
 //! How the changes of several events become the new content of rows. Pure.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use foldhash::HashMap;
 use ordain_model::{AggregateKey, Unprocessable};
 use ordain_ports::{Published, Row, RowWrite};
 

@@ -6,6 +6,7 @@ mod alarms;
 mod crashes;
 mod errors;
 mod followed;
+mod gathering;
 mod others;
 mod remembered;
 mod scripted;

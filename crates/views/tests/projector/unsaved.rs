@@ -24,7 +24,7 @@ fn follow(world: &World, script: &Script, settings: Settings) -> Running {
 }
 
 /// So many events of an account, which does not concern the view of jobs.
-fn strange(count: usize) -> Vec<Published> {
+pub(crate) fn strange(count: usize) -> Vec<Published> {
     let (_, commits) = Line::deposits("a", count - 1);
     commits.iter().flat_map(|commit| published(commit)).collect()
 }
