@@ -13,6 +13,7 @@ use futures_util::FutureExt as _;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 
+use crate::measured::Answered;
 use crate::{Api, Problem, ProblemKind, path};
 
 /// The layer around all routes of one listener.
@@ -31,20 +32,25 @@ pub(crate) async fn frame(State(api): State<Arc<Api>>, request: Request, next: N
         Err(panic) => Problem::internal(panic_text(panic.as_ref())).into_response(),
     };
     let response = as_problem(response);
-    let labels = [
-        ("route", route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned())),
-        ("method", known(&method).to_owned()),
-        ("status", response.status().as_str().to_owned()),
-    ];
-    metrics::histogram!("ordain_api_request_seconds", &labels)
-        .record(begun.elapsed().as_secs_f64());
+    let answered = Answered {
+        route: route.as_ref().map_or("none", MatchedPath::as_str),
+        method: known(&method),
+        status: response.status(),
+    };
+    api.requests.record(&answered, begun.elapsed());
     response
 }
 
 /// A method's name as a label: of all that a client may make up, one.
-fn known(method: &Method) -> &str {
-    let known = [Method::GET, Method::POST, Method::HEAD, Method::OPTIONS, Method::PUT];
-    if known.contains(method) { method.as_str() } else { "other" }
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PUT => "PUT",
+        _ => "other",
+    }
 }
 
 fn check_headers(request: &Request, count_max: usize, bytes_max: usize) -> Result<(), Problem> {

@@ -4,6 +4,7 @@ mod body;
 mod document;
 mod frame;
 mod history;
+mod measured;
 mod outcome;
 mod path;
 mod problem;

@@ -13,6 +13,7 @@ use ordain_ports::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::measured::Requests;
 use crate::routes::health::Probes;
 use crate::routes::{known_types, openapi};
 use crate::{Problem, Settings, SubmitPorts, Submitter};
@@ -103,6 +104,8 @@ pub struct Api {
     pub(crate) description: Bytes,
     /// Asks the dependencies whether they are there.
     pub(crate) probes: Probes,
+    /// How long requests took.
+    pub(crate) requests: Requests,
     /// Cancelled when the process begins to go down: whoever only asks or still sends does not
     /// keep it.
     pub(crate) going_down: CancellationToken,
@@ -136,6 +139,7 @@ impl Api {
             types: known_types::document(&parts.registry).into(),
             description: openapi::document(&parts.registry, &parts.version).into(),
             probes: Probes::default(),
+            requests: Requests::default(),
             going_down: CancellationToken::new(),
             parts,
         }))

@@ -2,6 +2,7 @@
 //! copied in byte for byte.
 
 use std::fmt::Display;
+use std::io::Write as _;
 
 /// An object being written.
 #[derive(Debug)]
@@ -30,14 +31,16 @@ impl ObjectWriter {
     /// A member that is a text whose characters need no escaping, such as an id or a time.
     pub(crate) fn plain(self, name: &str, value: impl Display) -> Self {
         let mut object = self.name(name);
-        object.0.extend_from_slice(format!("\"{value}\"").as_bytes());
+        object.0.push(b'"');
+        object.display(value);
+        object.0.push(b'"');
         object
     }
 
     /// A member that is a number.
     pub(crate) fn number(self, name: &str, value: u64) -> Self {
         let mut object = self.name(name);
-        object.0.extend_from_slice(value.to_string().as_bytes());
+        object.display(value);
         object
     }
 
@@ -70,6 +73,11 @@ impl ObjectWriter {
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.0.push(b'}');
         self.0
+    }
+
+    #[expect(clippy::expect_used, reason = "writing to memory has no way to fail")]
+    fn display(&mut self, value: impl Display) {
+        write!(self.0, "{value}").expect("memory can be written to");
     }
 
     fn name(mut self, name: &str) -> Self {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use metrics::gauge;
+use metrics::Gauge;
 
 use crate::Settings;
 use crate::append::Append;
@@ -37,6 +37,8 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     filled: Condvar,
     limits: Limits,
+    /// How many jobs wait.
+    jobs: Gauge,
 }
 
 struct Limits {
@@ -76,6 +78,7 @@ impl Queue {
                 batch_jobs_max: settings.batch_jobs_max.max(1),
                 batch_bytes_max: settings.batch_bytes_max,
             },
+            jobs: metrics::gauge!("ordain_embedded_queue_jobs"),
         }
     }
 
@@ -126,7 +129,7 @@ impl Queue {
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.asleep = false;
-        gauge!("ordain_embedded_queue_jobs").set((state.appends.len() + state.works.len()) as f64);
+        self.jobs.set((state.appends.len() + state.works.len()) as f64);
         let mut bytes = 0;
         while jobs.len() < self.limits.batch_jobs_max && bytes < self.limits.batch_bytes_max {
             let job = if let Some(work) = state.works.pop_front() {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use metrics::gauge;
+use metrics::Gauge;
 
 use crate::Settings;
 
@@ -11,6 +11,7 @@ pub(crate) struct Space {
     path: PathBuf,
     free_bytes_min_commands: u64,
     free_bytes_min: u64,
+    free_bytes: Gauge,
 }
 
 /// What may be written.
@@ -30,6 +31,7 @@ impl Space {
             path,
             free_bytes_min_commands: settings.free_bytes_min_commands,
             free_bytes_min: settings.free_bytes_min,
+            free_bytes: metrics::gauge!("ordain_embedded_free_bytes"),
         }
     }
 
@@ -43,7 +45,7 @@ impl Space {
                 return Room::Enough;
             }
         };
-        gauge!("ordain_embedded_free_bytes").set(free as f64);
+        self.free_bytes.set(free as f64);
         let left = free.saturating_sub(bytes as u64);
         if left < self.free_bytes_min {
             Room::None

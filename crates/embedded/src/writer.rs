@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use fail::fail_point;
 use fjall::PersistMode;
-use metrics::histogram;
+use metrics::Histogram;
 
 use crate::batch::Batch;
 use crate::failure::{Failures, contained};
@@ -21,6 +21,25 @@ pub(crate) struct Writer {
     pub(crate) space: Space,
     pub(crate) failures: Arc<Failures>,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) meters: Meters,
+}
+
+/// What is measured of each batch.
+pub(crate) struct Meters {
+    jobs: Histogram,
+    bytes: Histogram,
+    sync: Histogram,
+}
+
+impl Meters {
+    /// Those of the recorder that is installed now.
+    pub(crate) fn new() -> Self {
+        Self {
+            jobs: metrics::histogram!("ordain_embedded_batch_jobs"),
+            bytes: metrics::histogram!("ordain_embedded_batch_bytes"),
+            sync: metrics::histogram!("ordain_embedded_sync_seconds"),
+        }
+    }
 }
 
 impl Writer {
@@ -56,13 +75,13 @@ impl Writer {
             }
         }
         if self.batch.bytes() > 0 {
-            histogram!("ordain_embedded_batch_jobs").record(jobs.len() as f64);
-            histogram!("ordain_embedded_batch_bytes").record(self.batch.bytes() as f64);
+            self.meters.jobs.record(jobs.len() as f64);
+            self.meters.bytes.record(self.batch.bytes() as f64);
             let begun = Instant::now();
             fail_point!("E1");
             self.batch.commit(durability())?;
             fail_point!("E5");
-            histogram!("ordain_embedded_sync_seconds").record(begun.elapsed().as_secs_f64());
+            self.meters.sync.record(begun.elapsed().as_secs_f64());
         }
         self.batch.show();
         Ok(())

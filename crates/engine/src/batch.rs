@@ -1,8 +1,8 @@
 //! A batch at work: what is still to be decided, the aggregates it touches, and what is settled.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use ordain_model::{AggregateKey, Commit, Outcome, RequestId};
 use ordain_ports::{Answer, DeadLetter, Reply, Span};
 

@@ -1,10 +1,10 @@
 //! A lane: one partition inside a worker. It works in order, a batch at a time, with one insert
 //! in flight.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt as _};
 use ordain_model::{AggregateKey, Command, Commit};
 use ordain_ports::{Action, Announced, Error, Input, Lane as _, Record};
 use tokio::sync::mpsc;
@@ -17,6 +17,7 @@ use crate::decide::Decider;
 use crate::finisher::{Settled, SnapshotStored};
 use crate::load::Loader;
 use crate::measured::Measured;
+use crate::meters::Meters;
 use crate::receive::{Item, Known, Received};
 use crate::traced;
 use crate::{Ports, Settings};
@@ -97,6 +98,7 @@ pub(crate) struct Lane {
     pub(crate) look_up_first: bool,
     /// Whether the rules took long the last time.
     pub(crate) decides_slowly: bool,
+    pub(crate) meters: Meters,
 }
 
 impl Lane {
@@ -134,7 +136,7 @@ impl Lane {
         records: Vec<Record<Command>>,
         careful: &Careful,
     ) -> Result<(), LaneEnd> {
-        metrics::histogram!("ordain_engine_batch_commands").record(records.len() as f64);
+        self.meters.batch_commands.record(records.len() as f64);
         let now = self.ports.clock.now();
         let mut items = Vec::with_capacity(records.len());
         let mut settled = Settled::default();

@@ -16,6 +16,7 @@ mod heartbeat;
 mod lane;
 mod load;
 mod measured;
+mod meters;
 mod part;
 mod ports;
 mod receive;

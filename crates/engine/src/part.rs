@@ -1,9 +1,9 @@
 //! A batch in parts: what a batch touches is looked up and loaded piece by piece, and what is
 //! loaded is settled before more is loaded than a lane may hold.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use foldhash::{HashSet, HashSetExt as _};
 use ordain_model::{AggregateKey, Commit};
 
 use crate::backoff::Backoff;

@@ -2,10 +2,10 @@
 //! early, decides everything behind anew from what is known to be stored. The only retry loop
 //! around the insert.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::HashSet;
 use ordain_model::{AggregateKey, Code, Commit, Outcome};
 use ordain_ports::{Error, Lane as _, Stop};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -42,7 +42,7 @@ impl Lane {
                 decided.iter().take(in_time).map(|decided| Arc::clone(&decided.commit)).collect();
             let inserted = self.ports.commits.insert(&commits).await;
             fail::fail_point!("C5");
-            count_outcomes(commits.get(..inserted.stored).unwrap_or_default());
+            self.meters.stored(commits.get(..inserted.stored).unwrap_or_default());
             let broken = batch.settle_stored(decided, inserted.stored);
             self.reply(batch);
             self.reload(batch, broken).await?;
@@ -178,11 +178,5 @@ fn aside(work: impl FnOnce()) {
         RuntimeFlavor::MultiThread => block_in_place(work),
         // There is nowhere else.
         _ => work(),
-    }
-}
-
-fn count_outcomes(commits: &[Arc<Commit>]) {
-    for commit in commits {
-        metrics::counter!("ordain_engine_commits", "outcome" => commit.outcome.name()).increment(1);
     }
 }

@@ -20,6 +20,7 @@ use crate::heartbeat::Heart;
 use crate::lane::{Lane, LaneEnd};
 use crate::load::{KnownPublished, Loader};
 use crate::measured::Measured;
+use crate::meters::Meters;
 use crate::receive::Known;
 use crate::{Ports, Settings, Watchdog};
 
@@ -224,6 +225,7 @@ impl Worker {
             marked: Marked::default(),
             look_up_first: true,
             decides_slowly: false,
+            meters: Meters::new(),
         })
     }
 }

@@ -1,11 +1,11 @@
 //! Who waits: all flights of this process, and where replies arrive.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fail::fail_point;
+use foldhash::HashMap;
 use ordain_model::{Commit, Fingerprint};
 use ordain_ports::{Answer, Delivered, Reply, ReplySink};
 use tokio::sync::Notify;

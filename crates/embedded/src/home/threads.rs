@@ -12,7 +12,7 @@ use crate::queue::{Queue, lock};
 use crate::space::Space;
 use crate::tables::Tables;
 use crate::watch::{Pulse, Stop, Watch};
-use crate::writer::Writer;
+use crate::writer::{Meters, Writer};
 
 /// The threads of a home. Dropping them ends them, once all that waits is written.
 pub(super) struct Threads {
@@ -38,6 +38,7 @@ impl Threads {
             space,
             failures: Arc::clone(&failures),
             pulse: Arc::clone(&pulse),
+            meters: Meters::new(),
         };
         let watch = Watch {
             tables,
