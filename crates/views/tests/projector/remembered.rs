@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ordain_model::{Json, Unprocessable};
+use ordain_model::{AggregateKey, Json, Unprocessable};
 use ordain_ports::{Mark, Published, Row, RowWrite, SoleRow};
 use ordain_views::{Accounts, Change, Settings, View};
 
@@ -31,7 +31,7 @@ impl View for Strict {
     fn sole_row(&self) -> Option<SoleRow> {
         match self {
             Self::Marked => None,
-            Self::Sole => Some(|aggregate| aggregate.as_str().to_owned()),
+            Self::Sole => Some(AggregateKey::as_str),
         }
     }
 
