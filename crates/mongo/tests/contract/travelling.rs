@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::database::{Database, tail};
-use crate::proxy::{Next, Proxy};
+use crate::proxy::Next;
 
 const CALLERS: usize = 64;
 const ROUNDS: u64 = 12;
@@ -22,8 +22,7 @@ const ROUNDS: u64 = 12;
 async fn callers_who_repeat_or_conflict_do_no_harm_to_those_beside_them() {
     let database = Database::new();
     database.ready().await;
-    let proxy = Proxy::to(&database.0.url).await;
-    let mongo = database.connect_with(|settings| settings.url = proxy.url.clone()).await;
+    let (proxy, mongo) = database.connect_through_proxy(|_| ()).await;
     let mut callers = JoinSet::new();
     for number in 0..CALLERS {
         let commits = mongo.commits();
@@ -129,10 +128,8 @@ async fn begin<F: Future<Output = Inserted>>(mut inserts: Pin<&mut F>) {
 async fn who_is_answered_does_not_wait_for_those_who_have_to_be_sent_again() {
     let database = Database::new();
     database.ready().await;
-    let proxy = Proxy::to(&database.0.url).await;
-    let mongo = database
-        .connect_with(|settings| {
-            settings.url = proxy.url.clone();
+    let (proxy, mongo) = database
+        .connect_through_proxy(|settings| {
             // No command that is held ends before the test does.
             settings.send_ms_max = 300_000;
             settings.operation_ms_max = 300_000;
@@ -191,10 +188,8 @@ async fn a_short_time_to_send_in_refuses_who_is_late_and_not_all() {
 async fn who_waits_behind_commands_that_are_not_answered_was_not_sent() {
     let database = Database::new();
     database.ready().await;
-    let proxy = Proxy::to(&database.0.url).await;
-    let mongo = database
-        .connect_with(|settings| {
-            settings.url = proxy.url.clone();
+    let (proxy, mongo) = database
+        .connect_through_proxy(|settings| {
             settings.send_ms_max = 400;
             settings.operation_ms_max = 30_000;
         })
