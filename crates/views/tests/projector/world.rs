@@ -74,7 +74,8 @@ impl World {
         run(view, self.ports_over(views), feed)
     }
 
-    /// Has a projector run by this feed until it stops there, and gives the gate that lets it go on.
+    /// Has a projector run by this feed until it stops there, and gives the gate that lets it go
+    /// on.
     pub(crate) async fn run_until(
         &self,
         view: impl View,
