@@ -223,7 +223,7 @@ impl Follower {
         sole_row: SoleRow,
         of: &[AggregateKey],
     ) -> Result<Vec<Option<u64>>, Lost> {
-        let keys: Vec<String> = of.iter().map(sole_row).collect();
+        let keys: Vec<String> = of.iter().map(|aggregate| sole_row(aggregate).to_owned()).collect();
         let load = || self.ports.views.rows(self.view.name(), &keys);
         let rows = self.held.tried("reading rows", load).await?;
         let place = |(row, of): (&Option<Row>, _)| row.as_ref()?.place_of(of);
