@@ -1,5 +1,8 @@
 //! A follower: one lane of a view, a batch at a time, from its records to its progress.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
