@@ -8,4 +8,7 @@
 )]
 
 mod hand_made;
+mod linear;
+mod random;
 mod run;
+mod simulated;
