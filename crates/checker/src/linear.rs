@@ -233,8 +233,6 @@ impl Search<'_> {
         let mut next = reached.clone();
         next.taken[place / 64] |= 1 << (place % 64);
         match (&operation.answer, decide(reached, operation)?) {
-            // Nobody knows what became of it; where it changes nothing it need not be taken.
-            (None, Err(_)) => return None,
             (Some((_, Outcome::Expired, _)), _) if operation.has_deadline => {}
             (Some((_, Outcome::Rejected, _)), _) => {}
             (Some((_, Outcome::Fail, code)), Err(refused)) if code.as_deref() == Some(refused) => {}
@@ -242,6 +240,7 @@ impl Search<'_> {
                 next.sequence += events.len() as u64;
                 let _ = events.iter().all(|event| next.state.apply(event));
             }
+            // Of which nothing is known, and which changes nothing, need not be taken either.
             _ => return None,
         }
         Some(next)

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use ordain_checker::Outcome;
-use ordain_checker::history::Line;
+use ordain_checker::history::{Line, Way};
 use ordain_checker::linear::{Limits, Operation, Verdict, histories, search};
 use ordain_checker::reference::account::Command as Account;
 use ordain_checker::reference::{Command, SEQUENCE_MISMATCH, State};
@@ -117,6 +117,27 @@ fn the_limits_are_kept() {
     history.push(refused((200, 201), Account::Withdraw(30), "INSUFFICIENT_FUNDS"));
     let limits = Limits { operations_max: 40, steps_max: 1_000 };
     assert_eq!(search(&history, limits), Verdict::GaveUp);
+}
+
+/// Twelve at once can be ordered in 479 million ways; they leave 4,096 sets.
+#[test]
+fn what_was_tried_is_remembered() {
+    let mut history: Vec<Operation> = vec![done((0, 1), Account::Open)];
+    history.extend((0..12).map(|at| done((2, 100 + at), Account::Deposit(1))));
+    history.push(refused((200, 201), Account::Withdraw(12), "INSUFFICIENT_FUNDS"));
+    assert!(!is_in_order(&history));
+}
+
+#[test]
+fn what_was_unknown_came_later() {
+    let mut run = Run::default();
+    let open = account("a", "open", "open", 0);
+    let call = run.calls(&open);
+    run.ends(call, 504);
+    let asks = run.call(1, Way::LookUp, &open);
+    run.ends(asks, 404);
+    let history = &histories(run.lines)["default/account/a"];
+    assert_eq!((history[0].called, &history[0].answer), (30, &None));
 }
 
 #[test]

@@ -10,5 +10,6 @@
 mod hand_made;
 mod linear;
 mod random;
+mod rules;
 mod run;
 mod simulated;

@@ -260,4 +260,18 @@ super::anomalies! {
         run.answers(call, Some(422), (None, Some("KEY_REUSED")));
         run
     };
+
+    a_commit_of_another_request: ["cause-differs", "shared-cause"], || {
+        // Of the same body, so that only the request tells them apart.
+        let mut run = paid();
+        run.does(&deposit("second"));
+        let (source, nonce) = (run.commit("in").source, run.commit("in").nonce);
+        let second = run.commit("second");
+        (second.source, second.nonce) = (source, nonce);
+        run
+    }, || {
+        let mut run = paid();
+        run.does(&deposit("second"));
+        run
+    };
 }

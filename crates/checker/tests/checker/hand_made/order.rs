@@ -236,4 +236,70 @@ super::anomalies! {
         run.does(&account("b", "open", "open", 0));
         run
     };
+
+    an_event_numbered_otherwise_in_its_commit: ["sequence-broken"], || {
+        let mut run = paid();
+        run.commit("in").events[0].sequence = 3;
+        run
+    }, paid;
+
+    a_state_of_nothing: ["state-differs"], || {
+        let mut run = paid();
+        run.reads("default/account/a");
+        let Some(Line::StateRead(read)) = run.lines.last_mut() else { panic!("a read") };
+        read.aggregate = "default/account/b".to_owned();
+        run
+    }, || {
+        let mut run = paid();
+        run.does(&account("b", "open", "open", 0));
+        run.reads("default/account/b");
+        run
+    };
+
+    a_state_of_another_sequence: ["state-differs"], || {
+        let mut run = paid();
+        run.reads("default/account/a");
+        let Some(Line::StateRead(read)) = run.lines.last_mut() else { panic!("a read") };
+        read.sequence = 1;
+        run
+    }, || {
+        let mut run = paid();
+        run.reads("default/account/a");
+        run
+    };
+
+    a_row_shown_before_it_was_asked_for: ["out-of-time"], || {
+        let mut run = paid();
+        run.views(1, "accounts", "a");
+        let read = run.last_view_read();
+        (read.called, read.at) = (21, 25);
+        run
+    }, || {
+        // While the deposit was under way.
+        let mut run = paid();
+        run.views(1, "accounts", "a");
+        let read = run.last_view_read();
+        (read.called, read.at) = (31, 35);
+        run
+    };
+
+    a_later_call_after_one_for_something_else: ["out-of-time"], || {
+        let mut run = Run::default();
+        let other = run.calls(&account("a", "one", "deposit", 7));
+        run.ends(other, 504);
+        let record = run.appends(&deposit("one"));
+        run.decides(&record);
+        run.does(&deposit("two"));
+        run.does(&deposit("one"));
+        run
+    }, || {
+        let mut run = Run::default();
+        let timed_out = run.calls(&deposit("one"));
+        run.ends(timed_out, 504);
+        let record = run.appends(&deposit("one"));
+        run.decides(&record);
+        run.does(&deposit("two"));
+        run.does(&deposit("one"));
+        run
+    };
 }

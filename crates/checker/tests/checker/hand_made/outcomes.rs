@@ -234,4 +234,36 @@ super::anomalies! {
         run.items.push(Item::Letter(Letter { topic, place, named: None, code }));
         run
     };
+
+    a_time_past_the_deadline_that_is_no_clock: ["late"], || {
+        let mut run = Run::default();
+        run.does(&deposit("one"));
+        let time = run.commit("one").time + 1_000_000;
+        run.does(&Operation { deadline: Some(time), ..deposit("two") });
+        run.commit("two").time = time + 1;
+        run
+    }, || {
+        // Right behind the one before, which a clock gave that is ahead.
+        let mut run = Run::default();
+        run.does(&deposit("one"));
+        let time = run.commit("one").time + 1_000_000;
+        run.does(&Operation { deadline: Some(time), ..deposit("two") });
+        run.commit("one").time = time;
+        run.commit("two").time = time + 1;
+        run
+    };
+
+    a_command_that_no_rule_knows: ["unjustified"], || {
+        let mut run = paid();
+        for item in &mut run.items {
+            if let Item::Request(record) = item
+                && let Some(command) = &mut record.command
+                && command.request == "in"
+            {
+                command.command = "explode".to_owned();
+            }
+        }
+        run.call_of(2).operation.command = "explode".to_owned();
+        run
+    }, paid;
 }

@@ -169,4 +169,23 @@ super::anomalies! {
         run.items.push(Item::Fault(Fault { name, kills_planned, kills, pauses_planned, pauses }));
         run
     };
+
+    a_view_that_goes_back_for_who_reads_in_turn: ["went-back"], || {
+        let mut run = paid();
+        run.views(1, "accounts", "a");
+        let before = run.last_view_read().at;
+        run.views(1, "accounts", "a");
+        let read = run.last_view_read();
+        (read.called, read.sequence) = (before + 1, Some(1));
+        run
+    }, || {
+        // Asked before the other was there: which was first is not known.
+        let mut run = paid();
+        run.views(1, "accounts", "a");
+        let before = run.last_view_read().at;
+        run.views(1, "accounts", "a");
+        let read = run.last_view_read();
+        (read.called, read.sequence) = (before - 1, Some(1));
+        run
+    };
 }
