@@ -30,6 +30,8 @@ impl Exporting {
         if timeout(self.drain, &mut self.task).await.is_err() {
             tracing::warn!(limit_ms = self.drain.as_millis(), "spans_lost_at_the_end");
             self.task.abort();
+            // Gone is it only behind this, and with it the queue.
+            drop(self.task.await);
         }
     }
 }
