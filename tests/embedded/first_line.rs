@@ -1,6 +1,6 @@
 //! The first line that the README tells people to type: it builds the right binary and serves.
 
-use ordain_tests::{Process, cargo};
+use ordain_tests::{Process, broken_binary, cargo};
 use tempfile::tempdir;
 
 const FIRST_LINE: &str = "cargo run --release -- dev";
@@ -14,6 +14,9 @@ async fn the_first_line_of_the_readme_serves() {
     // As it is typed, but for the profile: a release build takes minutes.
     let mut line = FIRST_LINE.split(' ').filter(|word| *word != "--release").skip(1);
     let (run, arguments) = (line.next().unwrap(), line.collect::<Vec<_>>());
+    // Other tests have theirs built meanwhile, and cargo lets one build at a time: who waits for
+    // that one does not serve in time.
+    let _built = broken_binary();
     let mut build = cargo();
     assert!(build.args(["build", "--quiet"]).status().unwrap().success(), "it builds");
     let directory = tempdir().unwrap();

@@ -17,6 +17,8 @@ mod records;
 mod redis;
 mod server;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -106,13 +108,21 @@ fn is_any_up() -> anyhow::Result<bool> {
     Ok(runs || Containers::read(&set)?.is_some())
 }
 
-/// Does something with the servers up, and stops them if none was up before. They are processes,
-/// set up for tests: what containers run is set up for people.
+/// Does something with the servers up, and stops them if none was up before.
 pub(crate) fn during(task: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let are_others = is_any_up()?;
-    let how = How { native: true, engine: false };
-    let done = up(&Set::default(), &SERVERS, how).and_then(|()| task());
-    let stopped = if are_others { Ok(()) } else { down_all() };
+    let up = |how| up(&Set::default(), &SERVERS, how);
+    between(up, task, (is_any_up()?, down_all))
+}
+
+/// Does something between starting servers and stopping them, unless some were up before. They are
+/// processes, set up for tests: what containers run is set up for people.
+fn between(
+    up: impl FnOnce(How) -> anyhow::Result<()>,
+    task: impl FnOnce() -> anyhow::Result<()>,
+    (were_up, down): (bool, impl FnOnce() -> anyhow::Result<()>),
+) -> anyhow::Result<()> {
+    let done = up(How { native: true, engine: false }).and_then(|()| task());
+    let stopped = if were_up { Ok(()) } else { down() };
     // What the task says matters more than what stopping says.
     done.and(stopped)
 }

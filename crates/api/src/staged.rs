@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt as _;
 use ordain_model::AggregateKey;
-use ordain_ports::{NoSpans, SoleRow};
+use ordain_ports::NoSpans;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -65,8 +65,7 @@ impl Stage {
             types: vec![followed.to_owned()],
             sole_row: None,
         };
-        let sole_row: SoleRow = |account| account.id().to_owned();
-        let funds = ViewInfo { sole_row: Some(sole_row), ..view("funds", "account") };
+        let funds = ViewInfo { sole_row: Some(AggregateKey::id), ..view("funds", "account") };
         let parts = Parts {
             settings,
             registry: Arc::new(ordain_domain::registry().unwrap()),

@@ -151,6 +151,12 @@ pub enum Answered {
     Invalid(Invalid),
 }
 
+impl Answered {
+    fn is_looked_up(&self) -> bool {
+        matches!(self, Self::NotAccepted { why, .. } if why.is_looked_up())
+    }
+}
+
 impl Submitter {
     /// Opens the reply channel and begins to look outcomes up. Metrics go to the recorder that is
     /// installed now.
@@ -232,37 +238,37 @@ impl Submitter {
         request: &Request,
     ) -> Answered {
         let fingerprint = checked.fingerprint;
-        match self.send(checked, request, wait) {
+        let answered = match self.send(checked, request, wait) {
             Ok(waiter) => self.answer(waiter, (begun, wait), request).await,
-            Err(refused) => self.unless_answered_earlier(refused, request, fingerprint).await,
+            Err(refused) => refused,
+        };
+        if !request.may_be_repeat || !answered.is_looked_up() {
+            return answered;
         }
+        let by = begun + wait.limit();
+        self.answered_earlier(request, fingerprint, by).await.unwrap_or(answered)
     }
 
     /// What is refused now may have been taken before and have its outcome. Where that is not found
-    /// out soon, the refusal stands, and is as true as without.
-    async fn unless_answered_earlier(
+    /// out soon, and before the caller waits no longer, the refusal stands, and is as true as
+    /// without.
+    async fn answered_earlier(
         &self,
-        refused: Answered,
         request: &Request,
         fingerprint: Fingerprint,
-    ) -> Answered {
-        let is_by_owners =
-            matches!(&refused, Answered::NotAccepted { why, .. } if why.is_by_owners());
-        if !is_by_owners || !request.may_be_repeat {
-            return refused;
-        }
+        by: Instant,
+    ) -> Option<Answered> {
         let id = (request.aggregate.clone(), request.request.clone());
-        let found = tokio::select! {
-            found = self.earlier.find(id) => found,
-            () = self.waiting.over.cancelled() => None,
+        let commit = tokio::select! {
+            found = self.earlier.find(id, by) => found?,
+            () = self.waiting.over.cancelled() => return None,
         };
-        match found {
-            Some(commit) if commit.fingerprint == fingerprint => {
-                Answered::Decided { commit, replayed: true }
-            }
-            Some(_) => Answered::KeyReused,
-            None => refused,
-        }
+        let is_same = commit.fingerprint == fingerprint;
+        Some(if is_same {
+            Answered::Decided { commit, replayed: true }
+        } else {
+            Answered::KeyReused
+        })
     }
 
     /// Attaches to the same command in flight, or produces it.

@@ -225,3 +225,22 @@ pub(crate) fn json(text: String) -> Result<Json, Wrong> {
 pub(crate) fn bounded(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use ordain_ports::contract::samples::Line;
+
+    use super::*;
+
+    #[test]
+    fn a_trace_that_cannot_be_read_is_none_and_the_commit_is_whole() {
+        let mut commit = Commit::clone(&Line::of("a").success(1));
+        let written = encode_commit(&commit).unwrap();
+        let mut document: bson::Document =
+            bson::deserialize_from_slice(written.as_bytes()).unwrap();
+        document.insert("trace", "of another kind");
+        let changed = RawDocumentBuf::try_from(&document).unwrap();
+        commit.trace = None;
+        assert_eq!(decode_commit(&changed).unwrap(), commit);
+    }
+}

@@ -48,7 +48,8 @@ pub struct Mark {
 }
 
 /// Names the one row that every event of an aggregate changes, in a view that has such a row.
-pub type SoleRow = fn(&AggregateKey) -> String;
+/// The row is called what the aggregate is called, or a part of that.
+pub type SoleRow = fn(&AggregateKey) -> &str;
 
 /// Which rows to list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -115,7 +116,7 @@ impl dyn ViewStore {
             let marks = self.marks(view, std::slice::from_ref(aggregate)).await?;
             return Ok(marks.into_iter().next().flatten());
         };
-        let rows = self.rows(view, &[sole_row(aggregate)]).await?;
+        let rows = self.rows(view, &[sole_row(aggregate).to_owned()]).await?;
         Ok(rows.into_iter().next().flatten().and_then(|row| row.place_of(aggregate)))
     }
 }

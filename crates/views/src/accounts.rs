@@ -1,6 +1,6 @@
 //! The view `accounts`: what is in each account, and when something last happened to it.
 
-use ordain_model::{Json, Timestamp, Unprocessable};
+use ordain_model::{AggregateKey, Json, Timestamp, Unprocessable};
 use ordain_ports::{Published, SoleRow};
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ impl View for Accounts {
     }
 
     fn sole_row(&self) -> Option<SoleRow> {
-        Some(|account| account.id().to_owned())
+        Some(AggregateKey::id)
     }
 
     fn changes(&self, event: &Published) -> Result<Vec<Change>, Unprocessable> {

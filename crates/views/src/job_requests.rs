@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ordain_model::{Json, Unprocessable};
+use ordain_model::{AggregateKey, Json, Unprocessable};
 use ordain_ports::{Published, SoleRow};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -87,7 +87,7 @@ impl View for JobRequests {
     }
 
     fn sole_row(&self) -> Option<SoleRow> {
-        Some(|job| job.id().to_owned())
+        Some(AggregateKey::id)
     }
 
     fn changes(&self, event: &Published) -> Result<Vec<Change>, Unprocessable> {

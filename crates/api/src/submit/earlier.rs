@@ -8,7 +8,7 @@ use std::time::Duration;
 use ordain_model::Commit;
 use ordain_ports::Outcomes;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::SubmitLimits;
 use super::flight::Id;
@@ -35,11 +35,12 @@ impl Earlier {
         Self { questions, within }
     }
 
-    /// What is stored under this id, if that is known soon; nothing also where it cannot be asked.
-    pub(super) async fn find(&self, id: Id) -> Option<Arc<Commit>> {
+    /// What is stored under this id, if that is known soon and by then; nothing also where it
+    /// cannot be asked.
+    pub(super) async fn find(&self, id: Id, by: Instant) -> Option<Arc<Commit>> {
         let (found, finds) = oneshot::channel();
         self.questions.try_send(Question { id, found }).ok()?;
-        timeout(self.within, finds).await.ok()?.ok()
+        timeout_at(by.min(Instant::now() + self.within), finds).await.ok()?.ok()
     }
 }
 

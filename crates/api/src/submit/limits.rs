@@ -27,7 +27,8 @@ pub struct SubmitLimits {
     /// Commands that are refused, and are looked up first because they may have been sent before,
     /// in one query at most. As many may wait for the next; further ones are refused at once.
     pub refused_look_up_commands_max: usize,
-    /// Milliseconds that such a command is looked up for at most.
+    /// Milliseconds that such a command is looked up for at most, and never longer than its caller
+    /// waits.
     pub refused_look_up_ms_max: u64,
     /// The first pause, in milliseconds, between two looks whether the workers have come to where
     /// the log ended when somebody asked for an outcome; it doubles.

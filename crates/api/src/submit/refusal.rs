@@ -22,9 +22,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether the command is refused because of who would have to take it up, or of nobody.
-    pub(super) const fn is_by_owners(self) -> bool {
-        matches!(self, Self::Overloaded | Self::NoWorker | Self::NotAnnounced)
+    /// Whether the outcome of what is refused so is looked up first, for it may be sent again. Not
+    /// for a tenant that sends more than its share: it would take the look-ups from all others.
+    pub(super) const fn is_looked_up(self) -> bool {
+        !matches!(self, Self::TenantBusy | Self::Draining)
     }
 }
 

@@ -4,6 +4,7 @@
 mod accepted;
 mod endings;
 mod look_ups;
+mod refused;
 mod sharing;
 
 use std::time::Duration;

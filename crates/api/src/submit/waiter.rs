@@ -85,7 +85,8 @@ impl Drop for Waiter {
 }
 
 impl Wait {
-    const fn limit(self) -> Duration {
+    /// How long at most.
+    pub(super) const fn limit(self) -> Duration {
         match self {
             Self::Outcome(limit) | Self::Durable(limit) => limit,
         }

@@ -24,11 +24,13 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn of(tables: &Tables, found: &mut Findings) -> Self {
-        let mut order: Vec<u32> = (0..number(tables.commits.len())).collect();
-        order.sort_unstable_by_key(|commit| {
-            let commit = &tables.commits[*commit as usize];
-            (tables.aggregate_of(commit), commit.revision, commit.operation)
+        let keys = tables.commits.iter().enumerate().map(|(place, commit)| {
+            (tables.aggregate_of(commit), commit.revision, commit.operation, number(place))
         });
+        // Sorted with their keys, which is several times faster than by looking them up.
+        let mut keys: Vec<(u32, u64, u32, u32)> = keys.collect();
+        keys.sort_unstable();
+        let order: Vec<u32> = keys.into_iter().map(|(.., commit)| commit).collect();
         let records = tables.records.iter().enumerate();
         let record_at = records.map(|(index, record)| (record.place, number(index))).collect();
         let commit_of = commit_of(tables, &order, found);

@@ -9,6 +9,7 @@
 
 mod hand_made;
 mod linear;
+mod lines;
 mod random;
 mod rules;
 mod run;

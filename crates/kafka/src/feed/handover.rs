@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
@@ -29,7 +29,14 @@ pub(crate) struct Handover {
     closing: AtomicBool,
     /// Whether the driver has said lately that the group counts it among its members.
     is_member: AtomicBool,
+    /// How often in a row the driver has said that it has no coordinator of the group.
+    away: AtomicU32,
+    /// Whether it has said so lately, and not for the first time.
+    is_away: AtomicBool,
 }
+
+/// For a moment a coordinator is missing whenever it moves.
+const AWAY_TELLS_MIN: u32 = 2;
 
 /// What concerns the membership of what the driver tells of itself now and then.
 #[derive(Deserialize)]
@@ -54,6 +61,11 @@ impl Handover {
         self.is_member.swap(false, Ordering::AcqRel)
     }
 
+    /// Whether the driver has said since the last look that it goes on without a coordinator.
+    pub(crate) fn was_away(&self) -> bool {
+        self.is_away.swap(false, Ordering::AcqRel)
+    }
+
     /// From now on whatever moves is carried out at once.
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Release);
@@ -70,11 +82,18 @@ impl ClientContext for Handover {
     }
 
     /// The only way in which the driver tells that the coordinator of the group is found again, and
-    /// that nothing has to be joined anew.
+    /// that nothing has to be joined anew; or that it is refused again for the reason for which it
+    /// was refused before.
     fn stats_raw(&self, statistics: &[u8]) {
         let told = serde_json::from_slice::<Statistics>(statistics);
-        let group = told.ok().and_then(|told| told.cgrp);
-        if group.is_some_and(|group| group.state == "up" && group.join_state == "steady") {
+        let Some(group) = told.ok().and_then(|told| told.cgrp) else { return };
+        if group.state != "up" {
+            let before = self.away.fetch_add(1, Ordering::AcqRel);
+            self.is_away.store(before + 1 >= AWAY_TELLS_MIN, Ordering::Release);
+            return;
+        }
+        self.away.store(0, Ordering::Release);
+        if group.join_state == "steady" {
             self.is_member.store(true, Ordering::Release);
         }
     }

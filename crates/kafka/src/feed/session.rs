@@ -132,6 +132,9 @@ impl<'a, R: Recorded> Session<'a, R> {
             if self.consumer.context().was_member() {
                 self.run.standing.is_member();
             }
+            if self.consumer.context().was_away() {
+                self.run.standing.is_away();
+            }
             match told {
                 None => {}
                 // Every partition has a queue of its own, so this lane would have a gap.

@@ -93,3 +93,22 @@ async fn a_member_that_was_refused_for_a_moment_is_let_in_again_as_it_is() {
     drop(lane);
     within("the member to leave", group.members.gone()).await;
 }
+
+/// The driver says each reason only once, however often it comes to be true.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_is_refused_again_for_the_same_reason_says_so_again() {
+    let (mut group, mut member) = Group::join(1);
+    assert!(group.refused("the refusal to be told").await.is_some());
+    let lane = within("a lane", member.lane()).await.unwrap().unwrap();
+    assert_eq!(group.refused("the end of it to be told").await, None);
+    group.brokers.request_errors(RDKafkaApiKey::FindCoordinator, &[REFUSED; 20]);
+    let moved = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
+    group.brokers.request_errors(RDKafkaApiKey::Heartbeat, &[moved]);
+    let why = group.refused("the second refusal to be told").await;
+    let is_told = |why: &String| why.contains("out of reach") && why.contains("authorization");
+    assert!(why.as_ref().is_some_and(is_told), "{why:?}");
+    assert_eq!(group.refused("the end of that to be told").await, None);
+    member.leave();
+    drop(lane);
+    within("the member to leave", group.members.gone()).await;
+}

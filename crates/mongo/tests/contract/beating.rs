@@ -5,7 +5,7 @@ use ordain_ports::{Heartbeat, Heartbeats};
 use ordain_testkit::until;
 
 use crate::database::Database;
-use crate::proxy::{Next, Proxy};
+use crate::proxy::Next;
 
 async fn beat(heartbeats: &dyn Heartbeats, beat: u64) {
     let heartbeat = Heartbeat {
@@ -27,13 +27,8 @@ async fn beat(heartbeats: &dyn Heartbeats, beat: u64) {
 async fn heartbeats_do_not_wait_behind_commits() {
     let database = Database::new();
     database.ready().await;
-    let proxy = Proxy::to(&database.0.url).await;
-    let held = database
-        .connect_with(|settings| {
-            settings.url = proxy.url.clone();
-            settings.pool_connections_max = 2;
-        })
-        .await;
+    let (proxy, held) =
+        database.connect_through_proxy(|settings| settings.pool_connections_max = 2).await;
     let (mut line, mut inserts) = (Line::of("a"), Vec::new());
     assert!(held.commits().insert(&[line.success(1)]).await.stop.is_none(), "it passes on");
     for _ in 0..2 {

@@ -9,6 +9,8 @@ use ordain_mongo::{Mongo, Settings};
 use ordain_ports::Load;
 use ordain_ports::contract::samples::Line;
 
+use crate::proxy::Proxy;
+
 /// A database that is removed with it.
 pub(crate) struct Database(pub(crate) Settings);
 
@@ -35,6 +37,20 @@ impl Database {
         let mut settings = self.0.clone();
         change(&mut settings);
         Mongo::connect(&settings).await.expect("connects")
+    }
+
+    /// A client of it with other settings, and the proxy through which it goes.
+    pub(crate) async fn connect_through_proxy(
+        &self,
+        change: impl FnOnce(&mut Settings),
+    ) -> (Proxy, Mongo) {
+        let proxy = Proxy::to(&self.0.url).await;
+        let through = |settings: &mut Settings| {
+            settings.url = proxy.url.clone();
+            change(settings);
+        };
+        let mongo = self.connect_with(through).await;
+        (proxy, mongo)
     }
 
     /// A client of it, set up.

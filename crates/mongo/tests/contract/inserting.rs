@@ -10,7 +10,7 @@ use ordain_ports::{Action, Stop};
 use ordain_testkit::until;
 
 use crate::database::{Database, tail};
-use crate::proxy::{Next, Proxy};
+use crate::proxy::Next;
 
 /// A commit with one event whose data has so many bytes.
 fn large(line: &mut Line, bytes: usize) -> Arc<Commit> {
@@ -72,8 +72,7 @@ async fn an_insert_of_several_commands_keeps_its_prefix() {
 async fn an_insert_whose_connection_is_cut_is_unknown_and_can_be_looked_up() {
     let database = Database::new();
     let direct = database.ready().await;
-    let proxy = Proxy::to(&database.0.url).await;
-    let cut = database.connect_with(|settings| settings.url = proxy.url.clone()).await;
+    let (proxy, cut) = database.connect_through_proxy(|_| ()).await;
     let mut line = Line::of("a");
     let first = line.success(1);
     assert!(cut.commits().insert(&[first]).await.stop.is_none(), "the proxy passes on");
@@ -109,10 +108,8 @@ async fn an_insert_whose_connection_is_cut_is_unknown_and_can_be_looked_up() {
 async fn an_answer_that_does_not_come_is_unknown_and_what_finds_no_connection_was_not_sent() {
     let database = Database::new();
     let direct = database.ready().await;
-    let proxy = Proxy::to(&database.0.url).await;
-    let held = database
-        .connect_with(|settings| {
-            settings.url = proxy.url.clone();
+    let (proxy, held) = database
+        .connect_through_proxy(|settings| {
             settings.pool_connections_max = 1;
             settings.operation_ms_max = 1_000;
             settings.send_ms_max = 300;
@@ -147,11 +144,9 @@ async fn a_server_that_is_not_there_was_not_sent_anything() {
 async fn an_insert_is_not_sent_to_a_primary_that_comes_too_late() {
     let database = Database::new();
     let direct = database.ready().await;
-    let proxy = Proxy::to(&database.0.url).await;
     let most = Duration::from_millis(300);
-    let cut = database
-        .connect_with(|settings| {
-            settings.url = proxy.url.clone();
+    let (proxy, cut) = database
+        .connect_through_proxy(|settings| {
             settings.send_ms_max = 300;
             settings.server_selection_ms_max = 5_000;
         })

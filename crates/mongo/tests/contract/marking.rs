@@ -3,15 +3,14 @@
 use ordain_ports::Position;
 
 use crate::database::Database;
-use crate::proxy::{Next, Proxy};
+use crate::proxy::Next;
 
 /// A record that never ended a process must not be rejected because answers were lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_whose_answer_is_lost_counts_once() {
     let database = Database::new();
     let direct = database.ready().await.crash_marks();
-    let proxy = Proxy::to(&database.0.url).await;
-    let mongo = database.connect_with(|settings| settings.url = proxy.url.clone()).await;
+    let (proxy, mongo) = database.connect_through_proxy(|_| ()).await;
     let marks = mongo.crash_marks();
     let record = Position { partition: 1, offset: 7 };
     assert_eq!(marks.mark(record).await.expect("marks"), 1);

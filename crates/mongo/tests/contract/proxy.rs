@@ -1,4 +1,5 @@
-//! A way to the server that can be cut, or held up, at the next insert or counted mark.
+//! A way to the server that can be cut, or held up, at the next insert, counted mark or write of
+//! rows.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What happens to the next insert or mark.
+/// What happens to the next insert, counted mark or write of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     /// It goes through.
@@ -69,7 +70,7 @@ impl Proxy {
         self.way.next().is_empty()
     }
 
-    /// How many inserts and counted marks were sent.
+    /// How many inserts, counted marks and writes of rows were sent.
     pub(crate) fn writes(&self) -> u64 {
         self.way.writes.load(Ordering::SeqCst)
     }
@@ -119,7 +120,10 @@ async fn connection(client: TcpStream, server: TcpStream, way: Arc<Way>) {
     }
 }
 
-/// Passes requests on; looks for an insert or a mark in them.
+/// How the commands begin that are looked for; of updates only those of rows.
+const LOOKED_FOR: [&[u8]; 3] = [b"insert\0", b"findAndModify\0", b"update\0\x05\0\0\0rows\0"];
+
+/// Passes requests on; looks for certain commands in them.
 async fn requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -129,8 +133,8 @@ async fn requests(
     let mut bytes = vec![0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         let some = &bytes[..count];
-        let writes = |name: &[u8]| some.windows(name.len()).any(|window| window == name);
-        if writes(b"insert\0") || writes(b"findAndModify\0") {
+        let has = |begin: &[u8]| some.windows(begin.len()).any(|window| window == begin);
+        if LOOKED_FOR.into_iter().any(has) {
             way.writes.fetch_add(1, Ordering::SeqCst);
             match way.next().pop_front() {
                 Some(Next::CutBefore) => return,

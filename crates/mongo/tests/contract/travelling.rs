@@ -9,11 +9,12 @@ use ordain_model::{AggregateKey, RequestId};
 use ordain_mongo::Mongo;
 use ordain_ports::contract::samples::{Line, json, request};
 use ordain_ports::{Inserted, Mark, Row, RowWrite, Stop};
+use ordain_testkit::until;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::database::{Database, tail};
-use crate::proxy::{Next, Proxy};
+use crate::proxy::Next;
 
 const CALLERS: usize = 64;
 const ROUNDS: u64 = 12;
@@ -22,8 +23,7 @@ const ROUNDS: u64 = 12;
 async fn callers_who_repeat_or_conflict_do_no_harm_to_those_beside_them() {
     let database = Database::new();
     database.ready().await;
-    let proxy = Proxy::to(&database.0.url).await;
-    let mongo = database.connect_with(|settings| settings.url = proxy.url.clone()).await;
+    let (proxy, mongo) = database.connect_through_proxy(|_| ()).await;
     let mut callers = JoinSet::new();
     for number in 0..CALLERS {
         let commits = mongo.commits();
@@ -99,6 +99,42 @@ async fn each_caller_learns_which_of_his_rows_and_marks_were_written() {
     callers.join_all().await;
 }
 
+fn row(key: &str) -> RowWrite {
+    let aggregate = AggregateKey::new("default", "account", key).expect("a key");
+    let row = Row { key: key.to_owned(), aggregate, sequence: 1, body: Some(json("{}")) };
+    RowWrite { expected: None, row }
+}
+
+/// Nobody waits for a view as for an answer, so whoever comes meanwhile shares the next command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_are_written_by_one_command_at_a_time() {
+    let database = Database::new();
+    database.ready().await;
+    let (proxy, mongo) = database
+        .connect_through_proxy(|settings| {
+            // Nothing that waits is late before the test ends.
+            settings.send_ms_max = 300_000;
+            settings.operation_ms_max = 300_000;
+        })
+        .await;
+    let views = mongo.view_store();
+    proxy.next(Next::Pause);
+    let first = tokio::spawn({
+        let views = mongo.view_store();
+        async move { views.write("view", vec![row("first")]).await }
+    });
+    until("the first to be sent", || async { proxy.has_happened().then_some(()) }).await;
+    let mut second = pin!(views.write("view", vec![row("second")]));
+    let mut third = pin!(views.write("view", vec![row("third")]));
+    begin(second.as_mut()).await;
+    begin(third.as_mut()).await;
+    proxy.go_on();
+    assert_eq!(first.await.expect("it ends").expect("writes"), [true]);
+    let (second, third) = tokio::join!(second, third);
+    assert_eq!((second.expect("writes"), third.expect("writes")), (vec![true], vec![true]));
+    assert_eq!(proxy.writes(), 2, "the second and the third shared a command");
+}
+
 /// Sends a command of which the server has the only document, beside so many others.
 async fn under_way(
     held: &mut JoinSet<Inserted>,
@@ -119,9 +155,9 @@ async fn under_way(
 }
 
 /// Takes one step, which brings no end.
-async fn begin<F: Future<Output = Inserted>>(mut inserts: Pin<&mut F>) {
+async fn begin<F: Future>(mut writes: Pin<&mut F>) {
     let is_pending =
-        std::future::poll_fn(|context| Poll::Ready(inserts.as_mut().poll(context).is_pending()));
+        std::future::poll_fn(|context| Poll::Ready(writes.as_mut().poll(context).is_pending()));
     assert!(is_pending.await, "it has to wait");
 }
 
@@ -129,10 +165,8 @@ async fn begin<F: Future<Output = Inserted>>(mut inserts: Pin<&mut F>) {
 async fn who_is_answered_does_not_wait_for_those_who_have_to_be_sent_again() {
     let database = Database::new();
     database.ready().await;
-    let proxy = Proxy::to(&database.0.url).await;
-    let mongo = database
-        .connect_with(|settings| {
-            settings.url = proxy.url.clone();
+    let (proxy, mongo) = database
+        .connect_through_proxy(|settings| {
             // No command that is held ends before the test does.
             settings.send_ms_max = 300_000;
             settings.operation_ms_max = 300_000;
@@ -191,10 +225,8 @@ async fn a_short_time_to_send_in_refuses_who_is_late_and_not_all() {
 async fn who_waits_behind_commands_that_are_not_answered_was_not_sent() {
     let database = Database::new();
     database.ready().await;
-    let proxy = Proxy::to(&database.0.url).await;
-    let mongo = database
-        .connect_with(|settings| {
-            settings.url = proxy.url.clone();
+    let (proxy, mongo) = database
+        .connect_through_proxy(|settings| {
             settings.send_ms_max = 400;
             settings.operation_ms_max = 30_000;
         })

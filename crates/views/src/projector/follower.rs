@@ -1,5 +1,8 @@
 //! A follower: one lane of a view, a batch at a time, from its records to its progress.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -223,7 +226,7 @@ impl Follower {
         sole_row: SoleRow,
         of: &[AggregateKey],
     ) -> Result<Vec<Option<u64>>, Lost> {
-        let keys: Vec<String> = of.iter().map(sole_row).collect();
+        let keys: Vec<String> = of.iter().map(|aggregate| sole_row(aggregate).to_owned()).collect();
         let load = || self.ports.views.rows(self.view.name(), &keys);
         let rows = self.held.tried("reading rows", load).await?;
         let place = |(row, of): (&Option<Row>, _)| row.as_ref()?.place_of(of);

@@ -30,7 +30,7 @@ impl Touched {
         let sequence = event.event.sequence;
         let changes = contained(|| view.changes(event))?;
         if let Some(sole_row) = view.sole_row() {
-            only_that(&sole_row(&event.aggregate), &changes)?;
+            only_that(sole_row(&event.aggregate), &changes)?;
         }
         for change in changes {
             self.count += 1;

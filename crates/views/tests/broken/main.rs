@@ -6,6 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[expect(dead_code, reason = "shared with the tests of the projector, which use the rest")]
+#[path = "../projector/account.rs"]
+mod account;
+#[expect(dead_code, reason = "shared with the tests of the projector, which use the rest")]
 #[path = "../projector/staged.rs"]
 mod staged;
 #[expect(dead_code, reason = "shared with the tests of the projector, which use the rest")]
@@ -15,53 +18,39 @@ mod world;
 use std::panic::AssertUnwindSafe;
 
 use fail::FailScenario;
-use ordain_testkit::{Gate, within};
+use ordain_testkit::within;
 
-use crate::staged::{Call, Fate, Staged};
-use crate::world::{Line, Marked, Rows, World, fold, run};
+use crate::account::Account;
+use crate::staged::{Call, Stops};
+use crate::world::{Marked, Rows, fold};
 
 /// Stops a projector at this call, has another one go on, and gives what the rows are then and
 /// what they should be.
 async fn a_crash_at(call: Call) -> (Rows, Rows) {
-    let world = World::new();
-    let (mut line, mut commits) = Line::deposits("a", 3);
-    world.store_and_publish(&commits).await;
-    let staged = Staged::new(world.home.view_store());
-    let gate = Gate::shut();
-    staged.plan(call, Fate::PausedBefore(gate.clone()));
-    let mut ports = world.ports();
-    ports.views = staged;
-    let running = run(Marked, ports, world.feed(&Marked));
-    gate.reached().await;
-    running.crash().await;
-    commits.push(line.deposit());
-    world.store_and_publish(&commits[4..]).await;
-    let running = world.run(Marked);
-    world.reached(&Marked, &line.aggregate, 5).await;
+    let mut account = Account::published(3).await;
+    account.world.crash(Marked, Stops::Before(call)).await;
+    account.deposit().await;
+    let running = account.world.run(Marked);
+    account.world.reached(&Marked, &account.line.aggregate, 5).await;
     running.leave().await;
-    (world.rows(&Marked).await, fold(&Marked, &commits))
+    rows_and_fold(&account).await
 }
 
 async fn a_zombie_writes_late() -> (Rows, Rows) {
-    let world = World::new();
-    let (mut line, mut commits) = Line::deposits("a", 3);
-    world.store_and_publish(&commits).await;
+    let mut account = Account::published(3).await;
     // It has read and folded, and stops at the last moment before it writes.
-    let staged = Staged::new(world.home.view_store());
-    let gate = Gate::shut();
-    staged.plan(Call::Rows, Fate::PausedAfter(gate.clone()));
-    let mut ports = world.ports();
-    ports.views = staged;
-    let zombie = run(Marked, ports, world.home.join_events("zombie"));
-    gate.reached().await;
-    commits.extend([line.deposit(), line.deposit()]);
-    world.store_and_publish(&commits[4..]).await;
-    let successor = world.run(Marked);
-    world.shows(&Marked, &commits).await;
-    successor.leave().await;
+    let feed = account.world.home.join_events("zombie");
+    let (zombie, gate) = account.world.run_until(Marked, feed, Stops::After(Call::Rows)).await;
+    account.deposit().await;
+    account.deposit().await;
+    account.is_followed(Marked).await;
     gate.open();
     within("the zombie", zombie.leave()).await;
-    (world.rows(&Marked).await, fold(&Marked, &commits))
+    rows_and_fold(&account).await
+}
+
+async fn rows_and_fold(account: &Account) -> (Rows, Rows) {
+    (account.world.rows(&Marked).await, fold(&Marked, &account.commits))
 }
 
 /// Runs the story with and without the wrong variant: only without it the rows are right.
@@ -105,16 +94,12 @@ fn crash_points_are_where_they_should_be() {
         let scenario = FailScenario::setup();
         fail::cfg(point, "panic").unwrap();
         runtime.block_on(AssertUnwindSafe(async {
-            let world = World::new();
-            let (line, commits) = Line::deposits("a", 3);
-            world.store_and_publish(&commits).await;
-            world.run(Marked).ended().await.unwrap_err();
-            assert_eq!(world.rows(&Marked).await.len(), row, "{point}");
-            assert_eq!(world.place(&Marked, &line.aggregate).await, mark, "{point}");
+            let account = Account::published(3).await;
+            account.world.run(Marked).ended().await.unwrap_err();
+            assert_eq!(account.world.rows(&Marked).await.len(), row, "{point}");
+            assert_eq!(account.place(&Marked).await, mark, "{point}");
             fail::remove(point);
-            let running = world.run(Marked);
-            world.shows(&Marked, &commits).await;
-            running.leave().await;
+            account.is_followed(Marked).await;
         }));
         scenario.teardown();
     }

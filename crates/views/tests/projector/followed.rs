@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ordain_model::Commit;
 use ordain_views::{Accounts, CleanerJobs, JobRequests};
 
+use crate::account::Account;
 use crate::world::{Line, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,97 +46,72 @@ async fn every_view_is_the_fold_of_all_events() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeat_is_dropped() {
-    let world = World::new();
-    let (mut line, mut commits) = Line::deposits("a", 3);
-    world.store_and_publish(&commits).await;
-    let running = world.run(Accounts);
-    world.shows(&Accounts, &commits).await;
-    world.publish(&commits).await;
-    world.publish(&commits[1..3]).await;
-    commits.push(line.deposit());
-    world.store_and_publish(&commits[4..]).await;
-    world.shows(&Accounts, &commits).await;
+    let mut account = Account::published(3).await;
+    let running = account.world.run(Accounts);
+    account.is_shown(&Accounts).await;
+    account.world.publish(&account.commits).await;
+    account.world.publish(&account.commits[1..3]).await;
+    account.deposit().await;
+    account.is_shown(&Accounts).await;
     running.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeat_behind_a_later_event_is_dropped() {
-    let world = World::new();
-    let (_, commits) = Line::deposits("a", 3);
-    world.store(&commits).await;
+    let account = Account::stored(3).await;
     // One batch of the projector holds all of it: 1, 2, 1, 3, 2, 3, 4.
-    let order = [0, 1, 0, 2, 1, 2, 3].map(|at: usize| commits[at].clone());
-    world.publish(&order).await;
-    let running = world.run(Accounts);
-    world.shows(&Accounts, &commits).await;
-    running.leave().await;
+    let order = [0, 1, 0, 2, 1, 2, 3].map(|at: usize| account.commits[at].clone());
+    account.world.publish(&order).await;
+    account.is_followed(Accounts).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gap_is_filled_from_the_commits() {
-    let world = World::new();
-    let (_, commits) = Line::deposits("a", 9);
-    world.store(&commits).await;
+    let account = Account::stored(9).await;
+    let (world, commits) = (&account.world, &account.commits);
     let running = world.run(Accounts);
     for published in [&commits[..1], &commits[4..5], &commits[9..]] {
         world.publish(published).await;
-        world.reached(&Accounts, &commits[0].aggregate, published[0].sequence).await;
+        world.reached(&Accounts, &account.line.aggregate, published[0].sequence).await;
     }
-    world.shows(&Accounts, &commits).await;
+    account.is_shown(&Accounts).await;
     running.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_has_forgotten_the_beginning_is_enough() {
-    let world = World::new();
-    let (_, commits) = Line::deposits("a", 30);
-    world.store(&commits).await;
-    world.publish(&commits[30..]).await;
-    let running = world.run(Accounts);
-    world.shows(&Accounts, &commits).await;
-    running.leave().await;
+    let account = Account::stored(30).await;
+    account.world.publish(&account.commits[30..]).await;
+    account.is_followed(Accounts).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_overtake_others_change_nothing() {
-    let world = World::new();
-    let (_, commits) = Line::deposits("a", 5);
-    world.store(&commits).await;
+    let account = Account::stored(5).await;
     for commit in [3, 1, 0, 5, 2, 4] {
-        world.publish(&commits[commit..=commit]).await;
+        account.world.publish(&account.commits[commit..=commit]).await;
     }
-    let running = world.run(Accounts);
-    world.shows(&Accounts, &commits).await;
-    running.leave().await;
+    account.is_followed(Accounts).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn types_that_are_not_followed_only_move_the_progress() {
-    let world = World::new();
+    let account = Account::stored(1).await;
     let mut job = Line::of("job-request", "j");
-    world.store_and_publish(&[job.send("create", r#"{"cleaners":[],"tasks":[]}"#)]).await;
-    let (_, commits) = Line::deposits("a", 1);
-    world.store_and_publish(&commits).await;
-    let running = world.run(Accounts);
-    world.shows(&Accounts, &commits).await;
-    running.leave().await;
-    assert_eq!(world.place(&Accounts, &job.aggregate).await, None);
+    let created = job.send("create", r#"{"cleaners":[],"tasks":[]}"#);
+    account.world.store_and_publish(&[created]).await;
+    account.world.publish(&account.commits).await;
+    account.is_followed(Accounts).await;
+    assert_eq!(account.world.place(&Accounts, &job.aggregate).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_projector_goes_on_where_the_one_before_stopped() {
-    let world = World::new();
-    let (mut line, mut commits) = Line::deposits("a", 3);
-    world.store_and_publish(&commits).await;
-    let running = world.run(Accounts);
-    world.shows(&Accounts, &commits).await;
-    running.leave().await;
-    let world = world.restart().await;
-    commits.push(line.deposit());
-    world.store_and_publish(&commits[4..]).await;
-    let running = world.run(Accounts);
-    world.shows(&Accounts, &commits).await;
-    running.leave().await;
+    let account = Account::published(3).await;
+    account.is_followed(Accounts).await;
+    let mut account = account.restart().await;
+    account.deposit().await;
+    account.is_followed(Accounts).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

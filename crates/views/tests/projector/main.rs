@@ -2,6 +2,7 @@
 //! the rows must be the fold of all events, whatever came in between.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod account;
 mod alarms;
 mod crashes;
 mod errors;

@@ -6,29 +6,14 @@ use ordain_model::Commit;
 use ordain_testkit::Gate;
 use ordain_views::{Accounts, CleanerJobs, View};
 
-use crate::staged::{Call, Fate, Staged};
+use crate::account::Account;
+use crate::staged::{Call, Stops};
 use crate::world::{Line, Marked, Running, World, run};
 
-#[derive(Clone, Copy)]
-enum Stops {
-    Before(Call),
-    After(Call),
-}
-
-/// A projector that stops at its first such call, as one that is paused there; and the gate that
-/// wakes it. It reads by a feed of its own, as one does that does not know of its successor.
+/// A projector that stops, and the gate that wakes it. It reads by a feed of its own, as one does
+/// that does not know of its successor.
 async fn zombie(world: &World, view: impl View, stops: Stops) -> (Running, Gate) {
-    let staged = Staged::new(world.home.view_store());
-    let gate = Gate::shut();
-    match stops {
-        Stops::Before(call) => staged.plan(call, Fate::PausedBefore(gate.clone())),
-        Stops::After(call) => staged.plan(call, Fate::PausedAfter(gate.clone())),
-    }
-    let mut ports = world.ports();
-    ports.views = staged;
-    let running = run(view, ports, world.home.join_events("zombie"));
-    gate.reached().await;
-    (running, gate)
+    world.run_until(view, world.home.join_events("zombie"), stops).await
 }
 
 /// The zombie wakes up between reading and writing a row (Z4), or between row and mark.
@@ -49,20 +34,15 @@ async fn a_zombie_changes_nothing_that_its_successor_wrote() {
 }
 
 async fn a_zombie_changes_nothing(view: impl View + Copy, stops: Stops) {
-    let world = World::new();
-    let (mut line, mut commits) = Line::deposits("a", 3);
-    world.store_and_publish(&commits).await;
-    let (zombie, gate) = zombie(&world, view, stops).await;
-    commits.extend([line.deposit(), line.deposit()]);
-    world.store_and_publish(&commits[4..]).await;
-    let successor = world.run(view);
-    world.shows(&view, &commits).await;
-    successor.leave().await;
+    let mut account = Account::published(3).await;
+    let (zombie, gate) = zombie(&account.world, view, stops).await;
+    account.deposit().await;
+    account.deposit().await;
+    account.is_followed(view).await;
     gate.open();
     // The next event reaches the view through the zombie only, behind all that it woke to.
-    commits.push(line.deposit());
-    world.store_and_publish(&commits[6..]).await;
-    world.shows(&view, &commits).await;
+    account.deposit().await;
+    account.is_shown(&view).await;
     zombie.leave().await;
 }
 

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use ordain_model::{Json, Unprocessable};
+use ordain_model::{AggregateKey, Commit, Json, Unprocessable};
 use ordain_ports::{Mark, Published, Row, RowWrite, SoleRow};
 use ordain_views::{Accounts, Change, Settings, View};
 
+use crate::account::Account;
 use crate::scripted::Script;
-use crate::staged::Staged;
 use crate::world::{Line, World, published, run_with};
 
 fn settings() -> Settings {
@@ -31,7 +31,7 @@ impl View for Strict {
     fn sole_row(&self) -> Option<SoleRow> {
         match self {
             Self::Marked => None,
-            Self::Sole => Some(|aggregate| aggregate.as_str().to_owned()),
+            Self::Sole => Some(AggregateKey::as_str),
         }
     }
 
@@ -57,43 +57,37 @@ fn number(number: u64) -> Json {
     Json::try_from(number.to_string()).unwrap()
 }
 
+/// An account of ten events, each folded in a batch of its own; and the keys of the rows that were
+/// read for that.
+async fn folded(settings: Settings) -> (Account, Vec<String>) {
+    let (account, script) = (Account::stored(9).await, Script::default());
+    let staged = account.world.staged();
+    script.add(account.commits.iter().flat_map(|commit| published(commit)));
+    let ports = account.world.ports_over(&staged);
+    let running = run_with(Accounts, ports, script.feed(), settings);
+    account.is_shown(&Accounts).await;
+    running.leave().await;
+    (account, staged.rows_read())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_the_lane_has_written_is_not_read_again() {
-    let (world, script) = (World::new(), Script::default());
-    let (_, commits) = Line::deposits("a", 9);
-    world.store(&commits).await;
-    let staged = Staged::new(world.home.view_store());
-    let mut ports = world.ports();
-    ports.views = Arc::clone(&staged) as _;
-    script.add(commits.iter().flat_map(|commit| published(commit)));
-    let running = run_with(Accounts, ports, script.feed(), settings());
-    world.shows(&Accounts, &commits).await;
-    running.leave().await;
-    assert_eq!(staged.rows_read().len(), 1, "{:?}", staged.rows_read());
+    let (account, read) = folded(settings()).await;
+    assert_eq!(read.len(), 1, "{read:?}");
     // Nor is a mark kept beside a sole row.
-    let of = std::slice::from_ref(&commits[0].aggregate);
-    assert_eq!(world.home.view_store().marks(Accounts.name(), of).await.unwrap(), [None]);
+    let (views, of) = (account.world.home.view_store(), [account.line.aggregate]);
+    assert_eq!(views.marks(Accounts.name(), &of).await.unwrap(), [None]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lane_that_may_remember_nothing_reads_every_row() {
-    let (world, script) = (World::new(), Script::default());
-    let (_, commits) = Line::deposits("a", 9);
-    world.store(&commits).await;
-    let staged = Staged::new(world.home.view_store());
-    let mut ports = world.ports();
-    ports.views = Arc::clone(&staged) as _;
-    script.add(commits.iter().flat_map(|commit| published(commit)));
-    let lean = Settings { lane_rows_bytes_max: 0, ..settings() };
-    let running = run_with(Accounts, ports, script.feed(), lean);
-    world.shows(&Accounts, &commits).await;
-    running.leave().await;
-    assert_eq!(staged.rows_read().len(), 10);
+    let (_, read) = folded(Settings { lane_rows_bytes_max: 0, ..settings() }).await;
+    assert_eq!(read.len(), 10);
 }
 
 /// Writes row and mark of the aggregate as another projector of the view.
-async fn write_as_another(world: &World, view: Strict, line: &Line, expected: u64) {
-    let (views, aggregate) = (world.home.view_store(), line.aggregate.clone());
+async fn write_as_another(account: &Account, view: Strict, expected: u64) {
+    let (views, aggregate) = (account.world.home.view_store(), account.line.aggregate.clone());
     let sequence = expected + 1;
     let row = Row {
         key: aggregate.as_str().to_owned(),
@@ -115,16 +109,14 @@ async fn write_as_another(world: &World, view: Strict, line: &Line, expected: u6
 async fn a_remembered_row_that_another_projector_has_changed_stops_no_lane() {
     for view in [Strict::Marked, Strict::Sole] {
         for lane_marks_max in [0, 100] {
-            let (world, script) = (World::new(), Script::default());
-            let (line, commits) = Line::deposits("a", 2);
-            world.store(&commits).await;
+            let (account, script) = (Account::stored(2).await, Script::default());
             let settings = Settings { lane_marks_max, ..settings() };
-            let running = run_with(view, world.ports(), script.feed(), settings);
-            script.add(published(&commits[0]));
+            let running = run_with(view, account.world.ports(), script.feed(), settings);
+            script.add(published(&account.commits[0]));
             script.saved_up_to(1).await;
-            write_as_another(&world, view, &line, 1).await;
-            script.add(published(&commits[2]));
-            world.shows(&view, &commits).await;
+            write_as_another(&account, view, 1).await;
+            script.add(published(&account.commits[2]));
+            account.is_shown(&view).await;
             running.leave().await;
         }
     }
@@ -145,14 +137,16 @@ async fn comes_back(view: Strict) {
     let first = world.run(view);
     world.shows(&view, &commits).await;
     let second = world.run(view);
-    let more: Vec<_> = lines.iter_mut().map(Line::deposit).collect();
-    world.store_and_publish(&more).await;
-    commits.extend(more);
+    deposit_into_all(&world, &mut lines, &mut commits).await;
     world.shows(&view, &commits).await;
     second.leave().await;
+    deposit_into_all(&world, &mut lines, &mut commits).await;
+    world.shows(&view, &commits).await;
+    first.leave().await;
+}
+
+async fn deposit_into_all(world: &World, lines: &mut [Line], commits: &mut Vec<Arc<Commit>>) {
     let more: Vec<_> = lines.iter_mut().map(Line::deposit).collect();
     world.store_and_publish(&more).await;
     commits.extend(more);
-    world.shows(&view, &commits).await;
-    first.leave().await;
 }

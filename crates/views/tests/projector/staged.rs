@@ -16,6 +16,15 @@ pub(crate) enum Call {
     SetMarks,
 }
 
+/// Where a projector stops, as one does that is paused there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stops {
+    /// Before its first such call is sent.
+    Before(Call),
+    /// Once its first such call is done.
+    After(Call),
+}
+
 /// What happens to a call.
 #[derive(Debug, Clone)]
 pub(crate) enum Fate {
@@ -45,6 +54,16 @@ impl Staged {
     /// The next such call meets this.
     pub(crate) fn plan(&self, call: Call, fate: Fate) {
         self.plan.lock().unwrap().push_back((call, fate));
+    }
+
+    /// The projector is to stop there. The gate says when it has, and lets it go on.
+    pub(crate) fn stop(&self, at: Stops) -> Gate {
+        let gate = Gate::shut();
+        match at {
+            Stops::Before(call) => self.plan(call, Fate::PausedBefore(gate.clone())),
+            Stops::After(call) => self.plan(call, Fate::PausedAfter(gate.clone())),
+        }
+        gate
     }
 
     /// Every such call fails from now on.

@@ -153,7 +153,7 @@ async fn a_view_that_is_wrong_stops_its_lane_and_nothing_else() {
         stops_its_lane(Wrong(wrong, None)).await;
     }
     for wrong in [panics, folds_panic] {
-        stops_its_lane(Wrong(wrong, Some(by_id))).await;
+        stops_its_lane(Wrong(wrong, Some(AggregateKey::id))).await;
     }
 }
 
@@ -163,10 +163,6 @@ fn of(event: &Published, bad: &[&str]) -> Result<Vec<Change>, Unprocessable> {
     Ok(keys.iter().map(|key| Change::new(*key, seen)).collect())
 }
 
-fn by_id(aggregate: &AggregateKey) -> String {
-    aggregate.id().to_owned()
-}
-
 /// An event that does not change the sole row would be taken for one that was never folded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_view_that_leaves_its_sole_row_alone_or_changes_another_stops_its_lane() {
@@ -174,7 +170,7 @@ async fn a_view_that_leaves_its_sole_row_alone_or_changes_another_stops_its_lane
     let another: Changes = |event| of(event, &["other"]);
     let two: Changes = |event| of(event, &["bad", "other"]);
     for wrong in [nothing, another, two] {
-        stops_its_lane(Wrong(wrong, Some(by_id))).await;
+        stops_its_lane(Wrong(wrong, Some(AggregateKey::id))).await;
     }
 }
 

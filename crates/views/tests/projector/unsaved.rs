@@ -1,10 +1,14 @@
 //! When it is saved that records are done, folded or passed over, and what a crash before that
 //! costs.
 
+use std::sync::Arc;
+
+use ordain_model::Commit;
 use ordain_ports::Published;
 use ordain_testkit::{faulty, until};
 use ordain_views::{Accounts, CleanerJobs, Settings};
 
+use crate::account::Account;
 use crate::scripted::Script;
 use crate::world::{Line, Running, World, published, run_with};
 
@@ -21,6 +25,11 @@ fn settings() -> Settings {
 
 fn follow(world: &World, script: &Script, settings: Settings) -> Running {
     run_with(CleanerJobs, world.ports(), script.feed(), settings)
+}
+
+/// An event that concerns the view of jobs.
+fn job_for_ann() -> Arc<Commit> {
+    Line::of("job-request", "j").send("create", r#"{"cleaners":["ann"],"tasks":[]}"#)
 }
 
 /// So many events of an account, which does not concern the view of jobs.
@@ -63,8 +72,7 @@ async fn a_lane_that_is_never_idle_saves_what_it_has_passed_over_in_time_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_folded_is_saved_with_what_was_passed_over() {
     let (world, script) = (World::new(), Script::default());
-    let mut job = Line::of("job-request", "j");
-    let commit = job.send("create", r#"{"cleaners":["ann"],"tasks":[]}"#);
+    let commit = job_for_ann();
     world.store(std::slice::from_ref(&commit)).await;
     script.add(strange(2));
     script.add(published(&commit));
@@ -92,9 +100,8 @@ async fn a_lane_that_stops_saves_what_it_has_passed_over() {
 /// at most.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_crash_fewer_records_than_the_limit_are_passed_over_again() {
-    let world = World::new();
-    let (line, commits) = Line::deposits("a", 24);
-    world.store_and_publish(&commits).await;
+    let account = Account::published(24).await;
+    let world = &account.world;
     let (feed, control) = faulty::Feed::wrap(world.feed(&CleanerJobs));
     let settings = Settings { unsaved_records_max: 10, ..settings() };
     let running = run_with(CleanerJobs, world.ports(), feed, settings.clone());
@@ -104,16 +111,13 @@ async fn after_a_crash_fewer_records_than_the_limit_are_passed_over_again() {
     assert_eq!(saved, [10, 20], "25 records");
     let (feed, control) = faulty::Feed::wrap(world.feed(&CleanerJobs));
     let running = run_with(CleanerJobs, world.ports(), feed, settings);
-    let mut job = Line::of("job-request", "j");
-    let created = vec![job.send("create", r#"{"cleaners":["ann"],"tasks":[]}"#)];
+    let created = [job_for_ann()];
     world.store_and_publish(&created).await;
     world.shows(&CleanerJobs, &created).await;
     running.leave().await;
     let (partition, ended) = control.saves_asked().pop().unwrap();
     assert!(ended >= 1, "partition {partition}");
     // Whoever follows the account has missed nothing and counts nothing twice.
-    let accounts = world.run(Accounts);
-    world.shows(&Accounts, &commits).await;
-    accounts.leave().await;
-    assert_eq!(world.place(&CleanerJobs, &line.aggregate).await, None);
+    account.is_followed(Accounts).await;
+    assert_eq!(account.place(&CleanerJobs).await, None);
 }

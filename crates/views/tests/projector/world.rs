@@ -11,11 +11,13 @@ use ordain_model::{
     Timestamp, Unprocessable,
 };
 use ordain_ports::{Clock, Feed, NoSpans, Published, RowRange, SystemClock, ViewStore};
-use ordain_testkit::{until, within};
+use ordain_testkit::{Gate, faulty, until, within};
 use ordain_views::{Accounts, Change, Ports, Projector, Settings, View};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::staged::{Staged, Stops};
 
 pub(crate) struct World {
     pub(crate) home: Home,
@@ -46,6 +48,16 @@ impl World {
         }
     }
 
+    /// The same, with this store of views.
+    pub(crate) fn ports_over(&self, views: &Arc<Staged>) -> Ports {
+        Ports { views: Arc::clone(views) as Arc<dyn ViewStore>, ..self.ports() }
+    }
+
+    /// The store of views, to be told what becomes of its calls.
+    pub(crate) fn staged(&self) -> Arc<Staged> {
+        Staged::new(self.home.view_store())
+    }
+
     /// Joins the group that the view's projectors share.
     pub(crate) fn feed(&self, view: &dyn View) -> Box<dyn Feed<Published>> {
         self.home.join_events(&Projector::group(view))
@@ -54,6 +66,47 @@ impl World {
     pub(crate) fn run(&self, view: impl View) -> Running {
         let feed = self.feed(&view);
         run(view, self.ports(), feed)
+    }
+
+    /// Has a projector run over this store of views.
+    pub(crate) fn run_over(&self, views: &Arc<Staged>, view: impl View) -> Running {
+        let feed = self.feed(&view);
+        run(view, self.ports_over(views), feed)
+    }
+
+    /// Has a projector run by this feed until it stops there, and gives the gate that lets it go
+    /// on.
+    pub(crate) async fn run_until(
+        &self,
+        view: impl View,
+        feed: Box<dyn Feed<Published>>,
+        stops: Stops,
+    ) -> (Running, Gate) {
+        let staged = self.staged();
+        let gate = staged.stop(stops);
+        let running = run(view, self.ports_over(&staged), feed);
+        gate.reached().await;
+        (running, gate)
+    }
+
+    /// Has a projector run and crash there.
+    pub(crate) async fn crash(&self, view: impl View, at: Stops) {
+        let feed = self.feed(&view);
+        let (running, _) = self.run_until(view, feed, at).await;
+        running.crash().await;
+    }
+
+    /// The view's feed. In every lane the first saves of progress meet these, one after the other.
+    pub(crate) fn feed_that_saves(
+        &self,
+        view: &dyn View,
+        saves: &[faulty::Save],
+    ) -> (Box<dyn Feed<Published>>, faulty::Control) {
+        let (feed, control) = faulty::Feed::wrap(self.feed(view));
+        for partition in 0..self.home.event_partitions() {
+            saves.iter().for_each(|save| control.plan_save(partition, save.clone()));
+        }
+        (feed, control)
     }
 
     pub(crate) async fn store(&self, commits: &[Arc<Commit>]) {

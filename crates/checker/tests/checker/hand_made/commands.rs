@@ -274,4 +274,38 @@ super::anomalies! {
         run.does(&deposit("second"));
         run
     };
+
+    two_sendings_that_both_count_as_the_first: ["not-marked-as-repeat"], || {
+        let mut run = paid();
+        let operation = deposit("second");
+        let (one, two) = (run.calls(&operation), run.calls(&operation));
+        let (first, _) = (run.appends(&operation), run.appends(&operation));
+        run.decides(&first);
+        run.is_told(one, &operation, first.nonce());
+        run.is_told(two, &operation, first.nonce());
+        run
+    }, || {
+        let mut run = paid();
+        let operation = deposit("second");
+        let (one, two) = (run.calls(&operation), run.calls(&operation));
+        let (first, second) = (run.appends(&operation), run.appends(&operation));
+        run.decides(&first);
+        run.is_told(one, &operation, first.nonce());
+        run.is_told(two, &operation, second.nonce());
+        run
+    };
+
+    a_later_call_that_counts_as_the_first: ["not-marked-as-repeat"], || {
+        let mut run = paid();
+        let call = run.does(&deposit("in"));
+        run.answer(2).told.as_mut().unwrap().replayed = true;
+        run.answer(call).told.as_mut().unwrap().replayed = false;
+        run
+    }, || {
+        // Who produced the record never got an answer.
+        let mut run = paid();
+        run.does(&deposit("in"));
+        run.answer(2).told.as_mut().unwrap().replayed = true;
+        run
+    };
 }

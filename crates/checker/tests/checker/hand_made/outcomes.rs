@@ -266,4 +266,23 @@ super::anomalies! {
         run.call_of(2).operation.command = "explode".to_owned();
         run
     }, paid;
+
+    a_refusal_with_events: ["row-differs", "total-differs", "unjustified"], || {
+        let mut run = Run::default();
+        run.does(&open());
+        let call = run.does(&withdraw("out"));
+        let commit = run.commit("out");
+        let (name, data) = ("deposited".to_owned(), r#"{"amount":5}"#.to_owned());
+        commit.events = vec![Happened { sequence: 2, name, data, time: commit.time }];
+        commit.sequence = 2;
+        let events = commit.events.clone();
+        run.publishes("default/account/a", "out", &events);
+        run.answer(call).told.as_mut().unwrap().sequence = 2;
+        run
+    }, || {
+        let mut run = Run::default();
+        run.does(&open());
+        run.does(&withdraw("out"));
+        run
+    };
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::builds::of_another_build;
 use super::{LONG, beating};
 use crate::scripted::{Scripted, deposit, worker};
-use crate::{Answered, Refusal, Request, SubmitLimits};
+use crate::{Answered, Refusal, Request, SubmitLimits, Wait};
 
 /// A submitter under which `r` deposits 1 and has its outcome, and which then reads this for a
 /// while: so many records that are not done, and these heartbeats.
@@ -64,6 +64,20 @@ async fn who_cannot_be_looked_up_soon_is_refused_as_ever() {
     scripted.outcomes.hang();
     assert_eq!(scripted.told(deposit("r", 1)).await, Err(Refusal::NoWorker));
     assert!(begun.elapsed() < Duration::from_millis(600), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_looked_up_for_longer_than_he_waits() {
+    let scripted = without_a_worker(SubmitLimits::default()).await;
+    scripted.outcomes.hang();
+    for (number, ms) in [100, 0, 200].into_iter().enumerate() {
+        let limit = Duration::from_millis(ms);
+        let begun = Instant::now();
+        let wait = if number == 2 { Wait::Durable(limit) } else { Wait::Outcome(limit) };
+        let answered = scripted.submitter.submit(deposit("r", 1), wait).await;
+        assert!(matches!(answered, Answered::NotAccepted { .. }), "{answered:?}");
+        assert!(begun.elapsed() < limit + Duration::from_millis(10), "{:?}", begun.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]
