@@ -111,12 +111,14 @@ impl One {
             self.open(&format!("h{account}")).await;
         }
         while !self.stop.load(Ordering::Relaxed) {
-            match self.random.u32(..10) {
+            match self.random.u32(..12) {
                 0..3 => self.deposit(Way::Send).await,
                 3 => self.withdraw().await,
                 4 | 5 => self.job().await,
                 6 | 7 => self.transfer().await,
                 8 => self.deposit(Way::LookUp).await,
+                9 => self.lone().await,
+                10 => self.reuse().await,
                 _ => self.read().await,
             }
         }
@@ -151,6 +153,39 @@ impl One {
         let (request, data) = (self.request(), format!(r#"{{"amount":{amount}}}"#));
         let operation = operation(("account", account), command, request, &data);
         self.until_definite(&operation, way).await;
+    }
+
+    /// An account and a job that nobody ever asks for again; the last command has two events.
+    async fn lone(&mut self) {
+        let name = format!("lone-{}", self.request());
+        self.open(&name).await;
+        let created = r#"{"cleaners":["ann"],"tasks":[]}"#;
+        for (command, data) in [("create", created), ("decline", r#"{"cleanerId":"ann"}"#)] {
+            let request = self.request();
+            let operation = operation(("job-request", &name), command, request, data);
+            self.until_definite(&operation, Way::Send).await;
+        }
+    }
+
+    /// Sends two commands under one id, at once or one behind the other: the second to come is
+    /// told so.
+    async fn reuse(&mut self) {
+        let account = format!("a{}", self.random.u64(..ACCOUNTS));
+        let request = self.request();
+        let deposit = |amount| {
+            let data = format!(r#"{{"amount":{amount}}}"#);
+            operation(("account", &account), "deposit", request.clone(), &data)
+        };
+        let (one, other) = (deposit(1), deposit(2));
+        if self.random.bool()
+            && let Some(api) = self.api().await
+        {
+            let way = (Way::Send, Way::Send);
+            let both = (self.call_at(&api, &one, (way, 1)), self.call_at(&api, &other, (way, 1)));
+            tokio::join!(both.0, both.1);
+        }
+        self.settled(&one, Way::Send).await;
+        self.settled(&other, Way::Send).await;
     }
 
     /// Creates the job that others want too, and tries to get it.
@@ -215,15 +250,25 @@ impl One {
         }
     }
 
-    /// Calls until there is a definite answer. One who does not wait looks up what it sent, until
-    /// it is told that this is unknown.
+    /// Calls until there is an outcome.
     async fn until_definite(&mut self, operation: &Operation, way: Way) -> Document {
+        match self.settled(operation, way).await {
+            Some(document) => document,
+            #[expect(clippy::panic, reason = "a test that meets what must not be has failed")]
+            None => panic!("KEY_REUSED of an id that names one command: {operation:?}"),
+        }
+    }
+
+    /// Calls until there is an outcome, or the id is known to name another command. One who does
+    /// not wait looks up what it sent, until it is told that this is unknown.
+    async fn settled(&mut self, operation: &Operation, way: Way) -> Option<Document> {
         let (mut pause, mut attempt, mut next) = (PAUSE_FIRST, 0, Way::Send);
         loop {
             attempt += 1;
             let called = self.call(operation, (way, next), attempt).await;
             match called {
-                Called::Definite(document) => return document,
+                Called::Definite(document) => return Some(document),
+                Called::Reused => return None,
                 Called::Accepted => next = Way::LookUp,
                 Called::Unknown => next = Way::Send,
             }
@@ -233,7 +278,18 @@ impl One {
     }
 
     async fn call(&mut self, operation: &Operation, ways: (Way, Way), attempt: u32) -> Called {
-        let Some(api) = self.api().await else { return Called::Unknown };
+        match self.api().await {
+            Some(api) => self.call_at(&api, operation, (ways, attempt)).await,
+            None => Called::Unknown,
+        }
+    }
+
+    async fn call_at(
+        &self,
+        api: &Client,
+        operation: &Operation,
+        (ways, attempt): ((Way, Way), u32),
+    ) -> Called {
         let Operation { kind, id, command, data, request, .. } = operation;
         let (wanted, way) = ways;
         if way == Way::LookUp {
@@ -257,6 +313,7 @@ impl One {
         match (document, told.map(|told| told.status)) {
             (Some(document), _) => Called::Definite(document),
             (None, Some(202)) => Called::Accepted,
+            (None, Some(422)) => Called::Reused,
             (None, None | Some(404 | 500 | 503 | 504)) => Called::Unknown,
             #[expect(clippy::panic, reason = "a test that meets what must not be has failed")]
             (None, Some(other)) => panic!("an answer that must not be: {other}: {told:?}"),
@@ -274,6 +331,8 @@ impl One {
 enum Called {
     /// The outcome.
     Definite(Document),
+    /// The id names another command.
+    Reused,
     /// Accepted, and not decided yet.
     Accepted,
     /// Nobody knows, or certainly not accepted: to be sent again.

@@ -68,7 +68,8 @@ async fn all_is_handled(operator: &Client) {
     .await;
 }
 
-/// Every view is asked for the last receipt of every aggregate that it follows.
+/// Every view is asked for the last receipt of every aggregate that it follows. One that does not
+/// get there in time is left as it is: the checker says what it lacks.
 async fn views_are_level(client: &Client, commits: &[Commit]) {
     let mut last: BTreeMap<&str, &Commit> = BTreeMap::new();
     for commit in commits.iter().filter(|commit| !commit.events.is_empty()) {
@@ -86,9 +87,10 @@ async fn views_are_level(client: &Client, commits: &[Commit]) {
         let found = client.get(&look_up_path(aggregate, request)).await;
         let receipt = found.map(|told| told.at("/receipt")).unwrap_or_default();
         let receipt = receipt.as_str().unwrap_or_default();
-        let path = format!("/v1/views/{view}?limit=1&wait=25&receipt={receipt}");
+        let path = format!("/v1/views/{view}?limit=1&wait=5&receipt={receipt}");
         let told = client.get(&path).await;
-        assert!(told.as_ref().is_ok_and(|told| told.status == 200), "{path}: {told:?}");
+        let is_answer = told.as_ref().is_ok_and(|told| matches!(told.status, 200 | 504));
+        assert!(is_answer, "{path}: {told:?}");
     });
     level.buffer_unordered(AT_ONCE).collect::<()>().await;
 }
