@@ -61,6 +61,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ordain-mongo",
             "ordain-engine",
             "ordain-views",
+            "ordain-checker",
             "ordain-testkit",
         ],
     ),

@@ -133,6 +133,12 @@ impl Fleet {
         self.directory.path().join("fleet.toml")
     }
 
+    /// Its prefix, and the services that it stands on.
+    #[must_use]
+    pub fn stands_on(&self) -> (&str, &Services) {
+        (&self.prefix, &self.services)
+    }
+
     /// Starts a process of each role, more where these options say so, and waits until they work.
     ///
     /// # Panics

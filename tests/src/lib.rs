@@ -4,6 +4,7 @@
 mod binary;
 mod client;
 mod collector;
+pub mod faults;
 mod final_events;
 mod home;
 mod load;

@@ -4,11 +4,11 @@
 use std::fmt;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 
-use crate::{Client, Process, broken_binary};
+use crate::{Client, Process, broken_binary, until};
 
 /// How to start a server.
 #[derive(Debug, Clone, Default)]
@@ -194,6 +194,21 @@ impl Server {
         #[expect(clippy::expect_used, reason = "a server has every role")]
         let last = members.max_by_key(|member| member.began).expect("a process with the role");
         last.process.ended().await
+    }
+
+    /// Waits until the process that was started last in a role has stopped, and lets it go on after
+    /// this time.
+    ///
+    /// # Panics
+    /// When it does not stop.
+    pub async fn pauses_as(&mut self, role: Role, pause: Duration) {
+        let members = self.members_mut().filter(|member| member.is(role));
+        #[expect(clippy::expect_used, reason = "a server has every role")]
+        let last = members.max_by_key(|member| member.began).expect("a process with the role");
+        let process = &last.process;
+        until("a stop", || async { process.is_stopped().then_some(()) }).await;
+        tokio::time::sleep(pause).await;
+        process.signal("-CONT");
     }
 
     /// Ends the process that has had a role for longest as a crash does, and waits until it is

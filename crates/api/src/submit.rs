@@ -351,7 +351,7 @@ impl Submitter {
         let last = Duration::from_millis(self.limits.last_look_up_ms_max);
         match waiter.wait(begun, wait, last).await {
             Some(Seen::Settled(Settled::Outcome(commit))) => {
-                if commit.fingerprint == waiter.flight().fingerprint {
+                if is_of(&commit, &waiter.flight().fingerprint) {
                     let replayed = !waiter.has_produced(&commit);
                     Answered::Decided { commit, replayed }
                 } else {
@@ -378,6 +378,12 @@ impl Submitter {
         let known = self.owners.retry_after(&request.aggregate);
         known.unwrap_or_else(|| self.measures.retry_after())
     }
+}
+
+/// Whether a commit answers the command of this fingerprint; the id is the same.
+fn is_of(commit: &Commit, fingerprint: &Fingerprint) -> bool {
+    fail_point!("broken-fingerprint-ignored", |_| true);
+    commit.fingerprint == *fingerprint
 }
 
 impl Drop for Submitter {

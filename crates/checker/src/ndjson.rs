@@ -81,6 +81,14 @@ impl<W: Write, T: Serialize> Writer<W, T> {
         self.output.write_all(&self.buffer)
     }
 
+    /// Passes on what the output buffers.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+
     /// The output, after what it buffers was passed on.
     ///
     /// # Errors

@@ -61,6 +61,9 @@ impl Finisher {
     }
 
     async fn finish(&self, settled: Settled, saved: &mut Option<u64>) -> Result<(), LaneEnd> {
+        if saves_progress_first() {
+            self.save_progress(settled.progress, saved).await?;
+        }
         fail::fail_point!("C7");
         fail::fail_point!("Z2");
         self.publish_in_parts(&settled).await?;
@@ -151,4 +154,10 @@ impl Finisher {
         }
         Ok(())
     }
+}
+
+/// The wrong variant saves the progress before the events are published.
+fn saves_progress_first() -> bool {
+    fail::fail_point!("broken-progress-before-publishing", |_| true);
+    false
 }

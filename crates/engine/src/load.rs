@@ -109,6 +109,7 @@ impl Loader {
         let unpublished = unpublished
             .into_iter()
             .filter(|commit| commit.sequence > published && !commit.events.is_empty())
+            .filter(|_| publishes_for_others())
             .collect();
         entry.set_published(published, unpublished);
         Ok(entry)
@@ -130,4 +131,10 @@ impl Loader {
             all.extend(page);
         }
     }
+}
+
+/// The wrong variant publishes only what its own batches have decided.
+fn publishes_for_others() -> bool {
+    fail::fail_point!("broken-own-events-only", |_| false);
+    true
 }

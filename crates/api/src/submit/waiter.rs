@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fail::fail_point;
 use ordain_model::Commit;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -45,6 +46,7 @@ impl Waiter {
     /// Whether the commit was decided from the record that this very caller produced. Whoever is
     /// attached has produced none.
     pub(super) fn has_produced(&self, commit: &Commit) -> bool {
+        fail_point!("broken-reply-without-nonce", |_| self.produced);
         self.produced && commit.source.nonce == self.flight.nonce
     }
 
