@@ -80,8 +80,8 @@ const NEVER_IN_PRODUCT: &[(&str, &[&str])] = &[
     ("ordain-domain", &["ordain-testkit"]),
 ];
 
-/// Drivers, and the only folders whose packages may depend on each. The tests read what a fleet left
-/// behind as any other tool would, past our adapters.
+/// Drivers, and the only folders whose packages may depend on each. The tests read what a fleet
+/// left behind as any other tool would, past our adapters.
 const DRIVERS: &[(&str, &[&str])] = &[
     ("fjall", &["crates/embedded"]),
     ("axum", &["crates/api"]),
