@@ -4,6 +4,7 @@
 //! flight ends with the reply, with what a look-up finds, or with the news that the command is
 //! certainly not in the log; callers wait for it, each with a limit of its own, and may leave.
 
+mod broken;
 mod check;
 mod earlier;
 mod flight;
@@ -42,7 +43,7 @@ pub use identity::{created_id, new_request_id};
 pub use limits::SubmitLimits;
 pub use refusal::Refusal;
 
-use check::{Checked, check};
+use check::{Checked, check, is_of};
 use earlier::Earlier;
 use flight::{Flight, Known, Settled};
 use look_up::LookUp;
@@ -226,6 +227,7 @@ impl Submitter {
         if self.draining.load(Ordering::Acquire) {
             return Err(self.not_accepted(Refusal::Draining, request));
         }
+        broken::expired(request, self.ports.clock.as_ref())?;
         let unknown = || Answered::Invalid(Invalid::UnknownCommand);
         let handler = self.handler(request.aggregate.aggregate_type()).ok_or_else(unknown)?;
         check(handler.as_ref(), &self.limits, request).map_err(Answered::Invalid)
@@ -378,12 +380,6 @@ impl Submitter {
         let known = self.owners.retry_after(&request.aggregate);
         known.unwrap_or_else(|| self.measures.retry_after())
     }
-}
-
-/// Whether a commit answers the command of this fingerprint; the id is the same.
-fn is_of(commit: &Commit, fingerprint: &Fingerprint) -> bool {
-    fail_point!("broken-fingerprint-ignored", |_| true);
-    commit.fingerprint == *fingerprint
 }
 
 impl Drop for Submitter {

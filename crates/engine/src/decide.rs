@@ -96,6 +96,12 @@ impl Decider {
         if command.expected_sequence.is_some_and(|expected| expected != head.sequence) {
             return Verdict::of(Outcome::Fail(Code::SEQUENCE_MISMATCH));
         }
+        // The wrong variant refuses in every other second.
+        fail::fail_point!(
+            "broken-clock-in-a-rule",
+            now.nanoseconds() / 1_000_000_000 % 2 == 0,
+            |_| { Verdict::of(Outcome::Fail(Code::SEQUENCE_MISMATCH)) }
+        );
         self.rule(item, entry, command)
     }
 

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::backoff::Backoff;
 use crate::batch::Batch;
+use crate::broken;
 use crate::cache::Cache;
 use crate::careful::{Careful, Marked};
 use crate::decide::Decider;
@@ -199,7 +200,7 @@ impl Lane {
             self.look_up_first || first.is_some_and(|position| careful.covers(position.offset));
         self.look_up_first = false;
         let mut batch = Batch::new(items);
-        if look_up_first {
+        if look_up_first && !broken::dedupes_by_cache_only() {
             self.look_up_undecided(&mut batch).await?;
         }
         let marked = match batch.pending.first_mut() {

@@ -7,6 +7,7 @@
 
 mod backoff;
 mod batch;
+mod broken;
 mod cache;
 mod careful;
 mod decide;

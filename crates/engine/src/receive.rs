@@ -11,6 +11,7 @@ use ordain_ports::{
     Announced, Announcements, Content, DeadLetter, Error, LetterId, Position, Record,
 };
 
+use crate::broken;
 use crate::traced::Begun;
 
 /// The topic that dead letters of the worker name.
@@ -184,7 +185,7 @@ impl Known {
         let own = self.own.contains(&announced);
         let item = Item {
             position,
-            aggregate: command.aggregate.clone(),
+            aggregate: broken::aggregate(&command.aggregate),
             request: command.request.clone(),
             trace: command.trace,
             begun: None,

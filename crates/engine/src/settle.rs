@@ -13,6 +13,7 @@ use tokio::task::block_in_place;
 
 use crate::backoff::Backoff;
 use crate::batch::Batch;
+use crate::broken;
 use crate::decide::Decided;
 use crate::lane::{Lane, LaneEnd, retry_later};
 use crate::receive::Item;
@@ -32,7 +33,11 @@ impl Lane {
             let decided = self.decide(batch);
             fail::fail_point!("C4");
             fail::fail_point!("Z1");
-            let in_time = self.in_time(batch, &decided);
+            let mut in_time = self.in_time(batch, &decided);
+            if broken::forgets_refusals() {
+                in_time = in_time.min(broken::answer_refusal(batch, &decided));
+                self.reply(batch);
+            }
             if in_time == 0 {
                 batch.forget_decided();
                 continue;
@@ -42,6 +47,9 @@ impl Lane {
                 decided.iter().take(in_time).map(|decided| Arc::clone(&decided.commit)).collect();
             let inserted = self.ports.commits.insert(&commits).await;
             fail::fail_point!("C5");
+            if broken::sends_numbered_rest() {
+                broken::send_numbered_rest(self.ports.commits.as_ref(), &commits, &inserted).await;
+            }
             self.meters.stored(commits.get(..inserted.stored).unwrap_or_default());
             let broken = batch.settle_stored(decided, inserted.stored);
             self.reply(batch);
@@ -109,6 +117,10 @@ impl Lane {
                 }
                 Ok(())
             }
+            Stop::Unavailable(_) if broken::passes_over() => {
+                batch.pending.clear();
+                Ok(())
+            }
             Stop::Unavailable(error) => self.wait(&error, backoff).await,
             Stop::Unknown(error) => {
                 self.wait(&error, backoff).await?;
@@ -127,6 +139,10 @@ impl Lane {
         batch: &mut Batch,
         backoff: &mut Backoff,
     ) -> Result<(), LaneEnd> {
+        if let Some(item) = batch.pending.first_mut().filter(|_| broken::dedupes_by_cache_only()) {
+            broken::decide_again(item);
+            return Ok(());
+        }
         let failed = batch.pending.first().map(|item| item.position);
         self.look_up(batch).await?;
         self.look_up_first = true;

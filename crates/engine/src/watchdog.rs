@@ -1,10 +1,11 @@
 //! The watchdog: notices a rule that never returns. A rule cannot be stopped from outside, so the
-//! process has to end; the watchdog only says when.
+//! process has to end; the watchdog only says when. It tells the time by its own looks: while the
+//! whole process stands still, no rule runs and none is late.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ordain_model::{AggregateKey, RequestId};
 
@@ -20,16 +21,20 @@ pub struct Overrun {
 /// What to do about an overrun; called on the watchdog's own thread.
 type Alarm = Box<dyn Fn(Overrun) + Send>;
 
+/// In so many looks a rule's time is over.
+const LOOKS: u64 = 4;
+
 /// Watches the rules that all lanes of a process run.
 pub struct Watchdog {
-    began: Instant,
+    /// How often it has looked.
+    looks: Arc<AtomicU64>,
     watches: Mutex<Vec<Weak<Watch>>>,
 }
 
 /// One lane's rule under watch.
 pub(crate) struct Watch {
-    began: Instant,
-    /// Milliseconds after `began` at which the running rule was started, plus 1; 0 when none runs.
+    looks: Arc<AtomicU64>,
+    /// Behind how many looks the running rule was started, plus 1; 0 when none runs.
     running_since: AtomicU64,
     subject: Mutex<Option<Overrun>>,
 }
@@ -44,23 +49,27 @@ impl Watchdog {
         decide_ms_max: u64,
         alarm: impl Fn(Overrun) + Send + 'static,
     ) -> std::io::Result<Arc<Self>> {
-        let dog = Arc::new(Self { began: Instant::now(), watches: Mutex::default() });
+        let dog = Arc::new(Self::new());
         let weak = Arc::downgrade(&dog);
         let alarm: Alarm = Box::new(alarm);
         thread::Builder::new().name("ordain-watchdog".into()).spawn(move || {
-            let look_every = Duration::from_millis(decide_ms_max.div_ceil(4).max(1));
+            let look_every = Duration::from_millis(decide_ms_max.div_ceil(LOOKS).max(1));
             loop {
                 thread::sleep(look_every);
                 let Some(dog) = weak.upgrade() else { return };
-                dog.overruns(decide_ms_max).into_iter().for_each(&alarm);
+                dog.look().into_iter().for_each(&alarm);
             }
         })?;
         Ok(dog)
     }
 
+    fn new() -> Self {
+        Self { looks: Arc::default(), watches: Mutex::default() }
+    }
+
     pub(crate) fn watch(&self) -> Arc<Watch> {
         let watch = Arc::new(Watch {
-            began: self.began,
+            looks: Arc::clone(&self.looks),
             running_since: AtomicU64::new(0),
             subject: Mutex::default(),
         });
@@ -68,14 +77,12 @@ impl Watchdog {
         watch
     }
 
-    fn overruns(&self, decide_ms_max: u64) -> Vec<Overrun> {
+    /// Looks once more; gives the rules whose time is over.
+    fn look(&self) -> Vec<Overrun> {
+        self.looks.fetch_add(1, Ordering::AcqRel);
         let mut watches = lock(&self.watches);
         watches.retain(|watch| watch.strong_count() > 0);
-        watches
-            .iter()
-            .filter_map(Weak::upgrade)
-            .filter_map(|watch| watch.overrun(decide_ms_max))
-            .collect()
+        watches.iter().filter_map(Weak::upgrade).filter_map(|watch| watch.overrun()).collect()
     }
 }
 
@@ -96,12 +103,13 @@ impl Watch {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+        self.looks.load(Ordering::Acquire).saturating_add(1)
     }
 
-    fn overrun(&self, decide_ms_max: u64) -> Option<Overrun> {
+    /// The first look may come right behind the rule's start, and does not count.
+    fn overrun(&self) -> Option<Overrun> {
         let since = self.running_since.load(Ordering::Acquire);
-        let over = since != 0 && self.now().saturating_sub(since) > decide_ms_max;
+        let over = since != 0 && self.now().saturating_sub(since) > LOOKS;
         if over { lock(&self.subject).clone() } else { None }
     }
 }
@@ -141,8 +149,22 @@ mod tests {
     }
 
     #[test]
+    fn only_looks_count_against_a_rule_as_none_are_made_while_the_process_stands_still() {
+        let dog = Watchdog::new();
+        let watch = dog.watch();
+        let (aggregate, request) = subject();
+        watch.run((&aggregate, &request), || {
+            for _ in 0..LOOKS {
+                assert!(dog.look().is_empty());
+            }
+            assert_eq!(dog.look().len(), 1);
+        });
+        assert!(dog.look().is_empty());
+    }
+
+    #[test]
     fn a_rule_that_returned_or_panicked_is_not_named() {
-        let dog = Watchdog::start(1, |_| ()).unwrap();
+        let dog = Watchdog::new();
         let watch = dog.watch();
         let (aggregate, request) = subject();
         watch.run((&aggregate, &request), || ());
@@ -150,7 +172,7 @@ mod tests {
             watch.run((&aggregate, &request), || panic!("as meant"));
         }));
         assert!(panic.is_err());
-        thread::sleep(Duration::from_millis(5));
-        assert!(watch.overrun(1).is_none());
+        let looks = (0..=LOOKS).map(|_| dog.look().len());
+        assert_eq!(looks.sum::<usize>(), 0);
     }
 }

@@ -34,6 +34,11 @@ pub(crate) async fn insert(server: &Arc<Server>, commits: &[Arc<Commit>]) -> Ins
     if let Err(fault) = server.guarded().await {
         return Inserted::until(0, Stop::Unavailable(fault.into()));
     }
+    // A test may have inserts come to nothing.
+    fail::fail_point!("mongo-insert", |_| {
+        let fault = Fault::not_sent("a crash point");
+        Inserted::until(0, Stop::Unavailable(fault.into()))
+    });
     let mut stored = 0;
     while let Some(rest) = commits.get(stored..).filter(|rest| !rest.is_empty()) {
         if Instant::now() >= by {
@@ -92,7 +97,13 @@ async fn send(
     (documents, by): (Documents, Instant),
 ) -> Inserted {
     let count = documents.len();
-    let reply = match server.commits.send(server, documents, by).await {
+    let again = sends_again().then(|| documents.clone());
+    let mut sent = server.commits.send(server, documents, by).await;
+    while let (Err(_), Some(documents)) = (&sent, &again) {
+        let much_later = Instant::now() + Duration::from_secs(3_600);
+        sent = server.commits.send(server, documents.clone(), much_later).await;
+    }
+    let reply = match sent {
         Ok(reply) => reply,
         Err(fault) if fault.is_certain() => {
             return Inserted::until(0, Stop::Unavailable(fault.into()));
@@ -108,6 +119,13 @@ async fn send(
         },
         None => Inserted::all(count),
     }
+}
+
+/// The wrong variant does as the driver would: it sends again what may have come to nothing, and
+/// nobody looks at the deadlines.
+fn sends_again() -> bool {
+    fail::fail_point!("broken-insert-sent-again", |_| true);
+    false
 }
 
 /// What the refusal of one commit means. The server ends an insert at the first.

@@ -44,6 +44,7 @@ impl Query {
     fn options(&mut self, most: Duration) -> FindOptions {
         let read_concern = match self.shows {
             Shows::Local => ReadConcern::local(),
+            _ if shows_what_may_vanish() => ReadConcern::local(),
             Shows::Durable | Shows::Everything => ReadConcern::majority(),
         };
         let mut options = FindOptions::default();
@@ -56,6 +57,12 @@ impl Query {
         options.limit = self.limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
         options
     }
+}
+
+/// The wrong variant shows what the server has, a majority or not, for all that rests on it.
+fn shows_what_may_vanish() -> bool {
+    fail::fail_point!("broken-local-reads", |_| true);
+    false
 }
 
 /// A filter on documents by their `_id`.

@@ -201,6 +201,8 @@ impl Server {
 
     /// Every write is acknowledged by a majority that has it in its journals.
     pub(crate) fn durably(&self) -> RawDocumentBuf {
+        // The wrong variant takes the word of one server, which has it in memory.
+        fail::fail_point!("broken-majority-left-out", |_| rawdoc! { "w": 1, "j": false });
         let most = i64::try_from(self.settings.acknowledge_ms_max).unwrap_or(i64::MAX);
         rawdoc! { "w": "majority", "j": true, "wtimeout": most }
     }

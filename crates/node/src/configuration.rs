@@ -174,6 +174,18 @@ impl Configuration {
                  password is with `password_file` or `password_variable`"
             );
         }
+        let (gathers, unsaved) = (self.views.gather_ms, self.views.unsaved_ms_max);
+        anyhow::ensure!(
+            gathers <= unsaved,
+            "views.gather_ms is {gathers}, and what is done is to be saved within \
+             views.unsaved_ms_max, which is {unsaved}"
+        );
+        let revoke = self.kafka.revoke_ms_max;
+        anyhow::ensure!(
+            gathers.saturating_mul(2) <= revoke,
+            "views.gather_ms is {gathers}, and a lane that gathers has to let go well within \
+             kafka.revoke_ms_max, which is {revoke}"
+        );
         let record = u64::from(self.kafka.record_bytes_max);
         for (name, bytes) in [
             ("api.submit.command_bytes_max", self.api.submit.command_bytes_max),

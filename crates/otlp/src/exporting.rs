@@ -30,8 +30,9 @@ impl Exporting {
         if timeout(self.drain, &mut self.task).await.is_err() {
             tracing::warn!(limit_ms = self.drain.as_millis(), "spans_lost_at_the_end");
             self.task.abort();
-            // Gone is it only behind this, and with it the queue.
-            drop(self.task.await);
+            // Gone is it only behind this, and with it the queue; unless the exporter holds its
+            // thread, which must not hold up the end.
+            drop(timeout(self.drain, self.task).await);
         }
     }
 }

@@ -38,9 +38,14 @@ impl Earlier {
     /// What is stored under this id, if that is known soon and by then; nothing also where it
     /// cannot be asked.
     pub(super) async fn find(&self, id: Id, by: Instant) -> Option<Arc<Commit>> {
+        let now = Instant::now();
+        if by <= now {
+            // The answer would come too late, and the place in the queue be lost to others.
+            return None;
+        }
         let (found, finds) = oneshot::channel();
         self.questions.try_send(Question { id, found }).ok()?;
-        timeout_at(by.min(Instant::now() + self.within), finds).await.ok()?.ok()
+        timeout_at(by.min(now + self.within), finds).await.ok()?.ok()
     }
 }
 

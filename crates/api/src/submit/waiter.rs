@@ -46,7 +46,7 @@ impl Waiter {
     /// Whether the commit was decided from the record that this very caller produced. Whoever is
     /// attached has produced none.
     pub(super) fn has_produced(&self, commit: &Commit) -> bool {
-        fail_point!("broken-reply-without-nonce", |_| self.produced);
+        fail_point!("broken-repeat-not-marked", |_| self.produced);
         self.produced && commit.source.nonce == self.flight.nonce
     }
 

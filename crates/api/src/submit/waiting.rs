@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fail::fail_point;
 use foldhash::HashMap;
-use ordain_model::{Commit, Fingerprint};
+use ordain_model::{Commit, Fingerprint, RequestId};
 use ordain_ports::{Answer, Delivered, Reply, ReplySink};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -71,6 +71,13 @@ impl Waiting {
         for flight in settled {
             flight.settle(Settled::Outcome(Arc::clone(commit)));
         }
+    }
+
+    /// Settles what waits under this request id, whatever it is about.
+    fn decided_of_any(&self, request: &RequestId, commit: &Arc<Commit>) {
+        let ids: Vec<Id> =
+            self.flights().keys().filter(|(_, own)| own == request).cloned().collect();
+        ids.iter().for_each(|id| self.decided(id, commit));
     }
 
     /// What became of the delivery of this flight.
@@ -161,11 +168,22 @@ fn is_same_command(flight: &Flight, fingerprint: &Fingerprint) -> bool {
     flight.fingerprint == *fingerprint
 }
 
+/// The wrong variant takes a reply by its request id alone.
+fn is_taken_by_request() -> bool {
+    fail_point!("broken-reply-without-nonce", |_| true);
+    false
+}
+
 impl ReplySink for Waiting {
     fn reply(&self, reply: Reply) {
         let id = (reply.aggregate, reply.request);
         match reply.answer {
-            Answer::Commit(commit) => self.decided(&id, &commit),
+            Answer::Commit(commit) => {
+                if is_taken_by_request() {
+                    self.decided_of_any(&id.1, &commit);
+                }
+                self.decided(&id, &commit);
+            }
             Answer::LookUp => {
                 let flights = self.flights();
                 if let Some(flights) = flights.get(&id) {

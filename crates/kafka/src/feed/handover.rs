@@ -93,6 +93,7 @@ impl ClientContext for Handover {
             return;
         }
         self.away.store(0, Ordering::Release);
+        self.is_away.store(false, Ordering::Release);
         if group.join_state == "steady" {
             self.is_member.store(true, Ordering::Release);
         }
@@ -133,5 +134,25 @@ pub(crate) fn carry_out(consumer: &BaseConsumer<Handover>, step: &Move) -> Kafka
 pub(crate) fn carry_out_or_log(consumer: &BaseConsumer<Handover>, step: &Move) {
     if let Err(error) = carry_out(consumer, step) {
         tracing::warn!(%error, "kafka_move_failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coordinator_that_is_found_again_is_not_said_to_be_away() {
+        let handover = Handover::default();
+        let tell = |state: &str| {
+            let told = format!(r#"{{"cgrp":{{"state":"{state}","join_state":"steady"}}}}"#);
+            handover.stats_raw(told.as_bytes());
+        };
+        ["query-coord", "query-coord"].into_iter().for_each(tell);
+        assert!(handover.was_away() && !handover.was_away(), "said once, until it is said again");
+        ["query-coord", "query-coord", "up"].into_iter().for_each(tell);
+        assert!(!handover.was_away());
+        tell("query-coord");
+        assert!(!handover.was_away(), "for a moment it may be missing");
     }
 }

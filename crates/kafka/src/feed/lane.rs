@@ -16,6 +16,12 @@ const HELD: u8 = 0;
 const REVOKED: u8 = 1;
 const FENCED: u8 = 2;
 
+/// The wrong variant lets a lane go on whose partition is another's, and saves what it says.
+pub(super) fn is_kept_for_ever() -> bool {
+    fail::fail_point!("broken-zombie-keeps-lane", |_| true);
+    false
+}
+
 /// What a lane and its thread share.
 pub(crate) struct Hold<R> {
     /// Tells this lane from earlier ones of the partition.

@@ -10,7 +10,7 @@ use rdkafka::error::KafkaResult;
 
 use super::clerk::{Question, from};
 use super::handover::{Move, carry_out};
-use super::lane::Hold;
+use super::lane::{Hold, is_kept_for_ever};
 use super::session::{AGAIN, End, Session};
 use super::slot::{Seat, Slot};
 use super::thread::next_lane;
@@ -76,7 +76,7 @@ impl<R: Recorded> Session<'_, R> {
             }
         };
         let partitions = partitions(list);
-        if matches!(step, Move::Go(_)) {
+        if matches!(step, Move::Go(_)) && !is_kept_for_ever() {
             for slot in partitions.iter().filter_map(|partition| self.slots.get(partition)) {
                 if let Some(hold) = slot.hold() {
                     hold.revoke();
@@ -163,7 +163,8 @@ impl<R: Recorded> Session<'_, R> {
         let is_over = Instant::now() >= until || self.consumer.assignment_lost();
         let Some(moving) = &self.moving else { return Ok(false) };
         let mut all_gone = true;
-        for partition in &moving.partitions {
+        let kept = |_: &&u32| !is_kept_for_ever();
+        for partition in moving.partitions.iter().filter(kept) {
             let Some(slot) = self.slots.get(partition) else { continue };
             if let Some(hold) = slot.hold()
                 && is_over
@@ -181,6 +182,7 @@ impl<R: Recorded> Session<'_, R> {
         for partition in &moving.partitions {
             if let Some(slot) = self.slots.remove(partition)
                 && let Some(hold) = slot.hold()
+                && !is_kept_for_ever()
             {
                 hold.fence();
             }

@@ -12,7 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::clerk::{Answer, Clerk, Question};
 use super::handover::{Handover, Move, carry_out_or_log};
-use super::lane::Hold;
+use super::lane::{Hold, is_kept_for_ever};
 use super::moving::Moving;
 use super::saves::{Remedy, Saves, remedy};
 use super::slot::{Seat, Slot};
@@ -118,7 +118,7 @@ impl<'a, R: Recorded> Session<'a, R> {
         let stood_still = self.seen.elapsed();
         self.seen = Instant::now();
         let ms = self.run.settings.session_ms;
-        if stood_still > Duration::from_millis(ms) {
+        if stood_still > Duration::from_millis(ms) && !is_kept_for_ever() {
             return Err(End::Failed(Fault::Late { what: "a turn of a feed", ms }));
         }
         Ok(())
@@ -178,6 +178,10 @@ impl<'a, R: Recorded> Session<'a, R> {
             Order::Save { partition, lane, progress, told } => {
                 let slot = self.slots.get(&partition).filter(|slot| slot.counting(lane));
                 let answer = match slot {
+                    None if is_kept_for_ever() => {
+                        self.saves.add(partition, progress, told);
+                        return Ok(());
+                    }
                     None => Err(Fault::Fenced),
                     Some(slot) if slot.saved >= Some(progress) => Ok(()),
                     Some(_) => {
@@ -234,6 +238,9 @@ impl<'a, R: Recorded> Session<'a, R> {
             Answer::Committed(Err(error)) => {
                 metrics::counter!("ordain_kafka_saves_failed").increment(1);
                 match remedy(&error) {
+                    Remedy::Fence if is_kept_for_ever() => {
+                        self.saves.failed(Duration::from_secs(60), &error);
+                    }
                     Remedy::Tell => self.saves.refused(&error),
                     Remedy::TryAgain => {
                         let ms = self.run.settings.save_ms_max;
@@ -260,7 +267,7 @@ impl<'a, R: Recorded> Session<'a, R> {
                 self.saves.fence(*partition);
             }
         }
-        if self.consumer.assignment_lost() {
+        if self.consumer.assignment_lost() && !is_kept_for_ever() {
             return;
         }
         let leaves = self.leaving.is_some() || self.moving.is_some();

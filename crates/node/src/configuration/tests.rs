@@ -90,6 +90,22 @@ fn limits_that_do_not_fit_each_other_are_refused() {
 }
 
 #[test]
+fn a_view_gathers_no_longer_than_it_may_put_off_saving_or_letting_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("some.toml");
+    for (text, limit) in [
+        ("[views]\ngather_ms = 201\n", "views.unsaved_ms_max"),
+        ("[views]\ngather_ms = 200\n[kafka]\nrevoke_ms_max = 399\n", "kafka.revoke_ms_max"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let why = Configuration::load(Some(&file), &Flags::default()).unwrap_err().to_string();
+        assert!(why.contains("views.gather_ms") && why.contains(limit), "{why}");
+    }
+    std::fs::write(&file, "[views]\ngather_ms = 200\n[kafka]\nrevoke_ms_max = 400\n").unwrap();
+    assert!(Configuration::load(Some(&file), &Flags::default()).is_ok());
+}
+
+#[test]
 fn a_flag_outweighs_the_file_and_the_file_the_default() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("some.toml");
