@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::evidence::Topic;
+
 /// Where a record stands in its topic.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -69,6 +71,8 @@ pub enum Anomaly {
     LookUpDiffers { command: Named, told: String, stored: String },
     #[error("{command}: call {call} did not produce what was decided, and is not told of a repeat")]
     NotMarkedAsRepeat { command: Named, call: u64 },
+    #[error("{command}: call {call} is the only sending of it, and is told of a repeat")]
+    FalselyMarkedAsRepeat { command: Named, call: u64 },
     #[error("transfer: {withdrawal} gave {amount}, and {deposit} {became}")]
     TransferBroken { withdrawal: Named, deposit: Named, amount: i64, became: String },
     #[error("accounts hold {found} in all by their rows, and {expected} by what went in and out")]
@@ -79,6 +83,8 @@ pub enum Anomaly {
     OtherCommandAnswered { command: Named, call: u64 },
     #[error("{command}: call {call} asked for what was decided, and was told KEY_REUSED")]
     FalselyReused { command: Named, call: u64 },
+    #[error("{command}: call {call} was told KEY_REUSED, and nothing was decided under that id")]
+    ReusedWithoutCommit { command: Named, call: u64 },
 
     // In order.
     #[error("{aggregate}: revision {revision} is missing before that of request {request}")]
@@ -96,6 +102,13 @@ pub enum Anomaly {
     OutOfTime { later: Named, revision: u64, earlier_revision: u64 },
     #[error("{aggregate}: a reader was shown at revision {revision} what the commits do not give")]
     StateDiffers { aggregate: String, revision: u64 },
+    #[error(
+        "{aggregate}: session {session} was shown revision {found}, asking after revision {shown} \
+         had been shown"
+    )]
+    StateBehind { aggregate: String, session: u32, found: u64, shown: u64 },
+    #[error("{aggregate}: what clients were told fits no order; {fitting} of {commands} do")]
+    NoOrder { aggregate: String, fitting: u64, commands: u64 },
     #[error("{aggregate}: event {sequence} never came to the log of events")]
     EventMissing { aggregate: String, sequence: u64 },
     #[error("{aggregate}: at {place} stands event {sequence}, where {expected} was the next")]
@@ -122,6 +135,8 @@ pub enum Anomaly {
          shown, and it stands at revision {revision}"
     )]
     FalselyUnknown { command: Named, call: u64, revision: u64, shown: u64 },
+    #[error("{command}: call {call} was told that it is unknown, after call {earlier}: {told}")]
+    UnknownAfter { command: Named, call: u64, earlier: u64, told: &'static str },
 
     // Never late.
     #[error("{command}: {stored} at a time that is past its deadline")]
@@ -132,8 +147,17 @@ pub enum Anomaly {
     // One bad command stops nobody.
     #[error("{command}: REJECTED with {code}, and there is no dead letter that says so")]
     LetterMissing { command: Named, code: String },
-    #[error("the record at {place} of the requests cannot be read, and has no dead letter")]
-    UnreadableWithoutLetter { place: Place },
+    #[error("the record at {place} of {topic} cannot be read, and has no dead letter")]
+    UnreadableWithoutLetter { topic: Topic, place: Place },
+    #[error("the record at {place} of {topic} cannot be read, and nobody planted it")]
+    Unreadable { topic: Topic, place: Place },
+    #[error("{command}: {stored}, decided from what is no command, at {place}")]
+    PlantedDecided { command: Named, place: Place, stored: String },
+    #[error(
+        "partition {partition}: {found} commands were rejected for crashing, and {faults} faults \
+         were made"
+    )]
+    CrashedWithoutFaults { partition: u32, found: u64, faults: u64 },
 
     // Views never go back and never miss an event.
     #[error("view {view}: no row {key}, which follows from events up to sequence {sequence}")]
@@ -146,6 +170,10 @@ pub enum Anomaly {
     WentBack { view: String, key: String, session: u32, before: u64, after: u64 },
     #[error("view {view}: said to have reached {reached} and showed row {key} at {found}")]
     ReceiptNotReached { view: String, key: String, reached: u64, found: u64 },
+
+    // Nothing else than the answers that there are.
+    #[error("{what}: answered {status}, in a way that no answer may be")]
+    Defect { what: String, status: u16 },
 
     // What keeps the run from proving anything.
     #[error("the history has an answer to call {call}, and not the call")]
@@ -160,7 +188,7 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// Its kind, in kebab case, and the number of the promise that it breaks; none where it only
-    /// keeps the run from proving anything.
+    /// keeps the run from proving anything, or is a defect beside all promises.
     #[must_use]
     pub const fn says(&self) -> (&'static str, Option<u8>) {
         match self {
@@ -175,16 +203,20 @@ impl Anomaly {
             Self::BodiesDiffer { .. } => ("bodies-differ", Some(2)),
             Self::LookUpDiffers { .. } => ("look-up-differs", Some(2)),
             Self::NotMarkedAsRepeat { .. } => ("not-marked-as-repeat", Some(2)),
+            Self::FalselyMarkedAsRepeat { .. } => ("falsely-marked-as-repeat", Some(2)),
             Self::TransferBroken { .. } => ("transfer-broken", Some(2)),
             Self::TotalDiffers { .. } => ("total-differs", Some(2)),
             Self::OtherCommandAnswered { .. } => ("other-command-answered", Some(3)),
             Self::FalselyReused { .. } => ("falsely-reused", Some(3)),
+            Self::ReusedWithoutCommit { .. } => ("reused-without-commit", Some(3)),
             Self::RevisionMissing { .. } => ("revision-missing", Some(4)),
             Self::RevisionDoubled { .. } => ("revision-doubled", Some(4)),
             Self::SequenceBroken { .. } => ("sequence-broken", Some(4)),
             Self::TimeNotGrowing { .. } => ("time-not-growing", Some(4)),
             Self::OutOfTime { .. } => ("out-of-time", Some(4)),
             Self::StateDiffers { .. } => ("state-differs", Some(4)),
+            Self::StateBehind { .. } => ("state-behind", Some(4)),
+            Self::NoOrder { .. } => ("no-order", Some(4)),
             Self::EventMissing { .. } => ("event-missing", Some(4)),
             Self::EventOvertakes { .. } => ("event-overtakes", Some(4)),
             Self::EventDiffers { .. } => ("event-differs", Some(4)),
@@ -193,15 +225,20 @@ impl Anomaly {
             Self::Unjustified { .. } => ("unjustified", Some(5)),
             Self::RefusedYetAccepted { .. } => ("refused-yet-accepted", Some(6)),
             Self::FalselyUnknown { .. } => ("falsely-unknown", Some(6)),
+            Self::UnknownAfter { .. } => ("unknown-after", Some(6)),
             Self::Late { .. } => ("late", Some(7)),
             Self::ExpiredTooSoon { .. } => ("expired-too-soon", Some(7)),
             Self::LetterMissing { .. } => ("letter-missing", Some(9)),
             Self::UnreadableWithoutLetter { .. } => ("unreadable-without-letter", Some(9)),
+            Self::Unreadable { .. } => ("unreadable", None),
+            Self::PlantedDecided { .. } => ("planted-decided", Some(9)),
+            Self::CrashedWithoutFaults { .. } => ("crashed-without-faults", Some(9)),
             Self::RowMissing { .. } => ("row-missing", Some(11)),
             Self::RowUnknown { .. } => ("row-unknown", Some(11)),
             Self::RowDiffers { .. } => ("row-differs", Some(11)),
             Self::WentBack { .. } => ("went-back", Some(11)),
             Self::ReceiptNotReached { .. } => ("receipt-not-reached", Some(11)),
+            Self::Defect { .. } => ("defect", None),
             Self::AnswerWithoutCall { .. } => ("answer-without-call", None),
             Self::CallDoubled { .. } => ("call-doubled", None),
             Self::TooFewSucceeded { .. } => ("too-few-succeeded", None),

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod answers;
+mod crashed;
 mod demands;
 mod index;
 mod letters;
@@ -9,7 +10,9 @@ mod line;
 mod published;
 mod reads;
 mod rows;
+mod searched;
 mod totals;
+mod unknown;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -28,13 +31,15 @@ use index::Index;
 pub struct Demands {
     /// At least so many commands succeeded.
     pub successes_min: u64,
+    /// An order is searched of the commands of aggregates that have no more than so many.
+    pub searched_commands_max: usize,
     /// Of each kind of anomaly at most so many are kept; all are counted.
     pub kept_max: usize,
 }
 
 impl Default for Demands {
     fn default() -> Self {
-        Self { successes_min: 1, kept_max: 20 }
+        Self { successes_min: 1, searched_commands_max: 20, kept_max: 20 }
     }
 }
 
@@ -114,16 +119,20 @@ impl Checker {
     /// Decides.
     #[must_use]
     pub fn finish(self) -> Report {
-        let Self { demands, tables, mut found } = self;
+        let Self { demands, mut tables, mut found } = self;
+        tables.set_planted_apart();
         let index = Index::of(&tables, &mut found);
         accepted::check(&tables, &index, &mut found);
         let states = line::check(&tables, &index, &mut found);
         answers::check(&tables, &index, &mut found);
         windows::check(&tables, &index, &mut found);
+        unknown::check(&tables, &mut found);
+        searched::check(&tables, &demands, &mut found);
         published::check(&tables, &index, &mut found);
         rows::check(&tables, (&index, &states), &mut found);
         reads::check(&tables, &index, &mut found);
         letters::check(&tables, &mut found);
+        crashed::check(&tables, &mut found);
         totals::check(&tables, &index, &mut found);
         let totals = count(&tables);
         demands::check(&tables, (&demands, &totals), &mut found);

@@ -1,5 +1,7 @@
 //! What can be read back when the clients have finished and the system has come to rest.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Outcome, Place, Told, ndjson};
@@ -26,6 +28,10 @@ pub enum Item {
     LookUp(LookUp),
     /// A dead letter.
     Letter(Letter),
+    /// A record of the events or of the dead letters that cannot be read.
+    Unreadable(Unreadable),
+    /// A record that no part of the system wrote.
+    Planted(Planted),
     /// What was planned of a fault, and how often it was met.
     Fault(Fault),
 }
@@ -112,7 +118,7 @@ pub struct Happened {
     pub time: i64,
 }
 
-/// A record of the log of events. One that is damaged or somebody else's is no evidence.
+/// A record of the log of events that can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Where it stands.
@@ -164,13 +170,64 @@ pub struct Letter {
     pub code: String,
 }
 
+/// A topic of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Topic {
+    /// The log of requests.
+    Requests,
+    /// The log of events.
+    FinalEvents,
+    /// Dead letters.
+    DeadLetters,
+}
+
+impl Topic {
+    /// Its name, without the prefix of a fleet.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::FinalEvents => "finalevents",
+            Self::DeadLetters => "deadletters",
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A record of the events or of the dead letters that cannot be read. Of requests, say
+/// [`Request`] without a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// Its topic.
+    pub topic: Topic,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// A foreign or damaged record that was put into a topic: no command can come of it and no event,
+/// only a dead letter and, where it names an aggregate and a request, a rejection. Nothing else is
+/// asked of what stands there. A copy of a record of the system is not planted, it is a repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planted {
+    /// The topic.
+    pub topic: Topic,
+    /// Where it stands.
+    pub place: Place,
+}
+
 /// What was planned of a fault, and how often it was met under load.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fault {
     /// The crash point (`C5`), or the fault's name.
     pub name: String,
-    /// How often a process was to be killed there, or the fault to be made.
+    /// How often a process was to be killed there.
     #[serde(default)]
     pub kills_planned: u64,
     /// How often it was.
@@ -182,4 +239,10 @@ pub struct Fault {
     /// How often it was.
     #[serde(default)]
     pub pauses: u64,
+    /// How often something else than a process was to fail.
+    #[serde(default)]
+    pub others_planned: u64,
+    /// How often it did.
+    #[serde(default)]
+    pub others: u64,
 }

@@ -30,6 +30,8 @@ pub enum Line {
     ViewRead(ViewRead),
     /// A client read an aggregate's state.
     StateRead(StateRead),
+    /// A client read something, and was given an answer that no read may have.
+    ReadBroken(ReadBroken),
     /// A client is going to move money.
     Transfer(Transfer),
 }
@@ -56,9 +58,11 @@ pub struct Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Way {
-    /// Sent the command, alone or in a batch, and waits; or does not wait (`respond-async`).
+    /// Sent the command on its own, and waits; or does not wait (`respond-async`).
     #[default]
     Send,
+    /// Sent the command in a batch, whose answers do not say of repeats that they are some.
+    Batch,
     /// Asked for the outcome of the request.
     LookUp,
 }
@@ -148,16 +152,33 @@ pub struct ViewRead {
 /// A client read an aggregate's state, as it is, not as of some sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateRead {
+    /// When it was asked for.
+    pub called: u64,
     /// When it was there.
     pub at: u64,
+    /// Which reader.
+    pub session: u32,
     /// The aggregate, `tenant/type/id`.
     pub aggregate: String,
-    /// Its revision.
+    /// Its revision; 0 when the answer was that there is no such aggregate.
     pub revision: u64,
     /// Its sequence.
     pub sequence: u64,
     /// Its state, JSON text.
     pub state: String,
+}
+
+/// A client read something, and was given an answer that no read may have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadBroken {
+    /// When it was there.
+    pub at: u64,
+    /// Which reader.
+    pub session: u32,
+    /// What was asked for.
+    pub path: String,
+    /// The status of the answer.
+    pub status: u16,
 }
 
 /// A client is going to move money: a withdrawal, and when that has succeeded, a deposit.

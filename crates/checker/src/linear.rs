@@ -76,19 +76,41 @@ pub fn histories(lines: impl IntoIterator<Item = Line>) -> BTreeMap<String, Vec<
     // What a history lacks is told by the checker.
     let mut found = Findings::new(0);
     lines.into_iter().for_each(|line| tables.take_line(line, &mut found));
-    let mut calls: Vec<&Call> = tables.calls.iter().collect();
-    calls.sort_by_key(|call| call.operation);
-    let mut histories: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
-    for calls in calls.chunk_by(|one, next| one.operation == next.operation) {
-        for operation in operations(&tables, calls) {
-            if !matches!(operation.command, Command::Other(..)) {
-                let aggregate = tables.named(calls[0].operation).aggregate;
-                histories.entry(aggregate).or_default().push(operation);
-            }
-        }
+    let named = |(aggregate, history)| (tables.aggregate(aggregate), history);
+    histories_of(&tables, usize::MAX).map(named).collect()
+}
+
+/// The histories of aggregates that have no more than so many commands.
+pub(crate) fn histories_of(
+    tables: &Tables,
+    commands_max: usize,
+) -> impl Iterator<Item = (u32, Vec<Operation>)> {
+    let mut commands = vec![0_usize; tables.aggregates.len()];
+    for operation in &tables.operations {
+        commands[operation.aggregate as usize] += 1;
     }
-    histories.values_mut().for_each(|history| history.sort_by_key(|operation| operation.called));
-    histories
+    let aggregate = |call: &Call| tables.operations[call.operation as usize].aggregate;
+    let is_short = |call: &&Call| commands[aggregate(call) as usize] <= commands_max;
+    let mut calls: Vec<&Call> = tables.calls.iter().filter(is_short).collect();
+    calls.sort_by_key(|call| (aggregate(call), call.operation));
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let first = aggregate(calls.get(next)?);
+        let begin = next;
+        next += calls[begin..].partition_point(|call| aggregate(call) == first);
+        Some((first, history(tables, &calls[begin..next])))
+    })
+    .filter(|(_, history)| !history.is_empty())
+}
+
+/// The commands of one aggregate that there is a model of, those that were called first before.
+fn history(tables: &Tables, calls: &[&Call]) -> Vec<Operation> {
+    let commands = calls.chunk_by(|one, next| one.operation == next.operation);
+    let operations = commands.flat_map(|calls| operations(tables, calls));
+    let mut history: Vec<Operation> =
+        operations.filter(|operation| !matches!(operation.command, Command::Other(..))).collect();
+    history.sort_by_key(|operation| operation.called);
+    history
 }
 
 /// The commands sent under one request id: one, unless a client used it for several.

@@ -2,14 +2,15 @@
 //! that are only compared as hashes.
 
 mod meaning;
+mod planted;
 
 use std::hash::BuildHasher;
 use std::mem;
 
-use foldhash::HashMap;
 use foldhash::fast::FixedState;
+use foldhash::{HashMap, HashSet};
 
-use crate::evidence::{self, Item};
+use crate::evidence::{self, Item, Planted, Topic, Unreadable};
 use crate::findings::Findings;
 use crate::history::{self, Line, Way};
 use crate::names::{Numbered, number};
@@ -45,6 +46,8 @@ pub(crate) struct Record {
     pub(crate) place: Place,
     pub(crate) operation: u32,
     pub(crate) asked: u32,
+    /// A hash of the command's name.
+    pub(crate) command: u64,
     pub(crate) fingerprint: u64,
     pub(crate) nonce: u64,
 }
@@ -53,6 +56,8 @@ pub(crate) struct Record {
 pub(crate) struct Commit {
     pub(crate) revision: u64,
     pub(crate) sequence: u64,
+    /// A hash of the command's name.
+    pub(crate) command: u64,
     pub(crate) fingerprint: u64,
     pub(crate) time: i64,
     pub(crate) source: Place,
@@ -91,13 +96,17 @@ pub(crate) struct Call {
     pub(crate) operation: u32,
     /// What was asked; nothing in a look-up.
     pub(crate) asked: u32,
+    /// Whether its answer says of a repeat that it is one.
+    pub(crate) is_marking: bool,
     pub(crate) answered: u64,
     pub(crate) meaning: Meaning,
 }
 
 #[derive(Debug)]
 pub(crate) struct StateRead {
+    pub(crate) called: u64,
     pub(crate) at: u64,
+    pub(crate) session: u32,
     pub(crate) aggregate: u32,
     pub(crate) revision: u64,
     pub(crate) sequence: u64,
@@ -131,7 +140,8 @@ pub(crate) struct Tables {
     pub(crate) events: Numbered<Event>,
 
     pub(crate) records: Vec<Record>,
-    pub(crate) unreadable: Vec<Place>,
+    pub(crate) unreadable: Vec<(Topic, Place)>,
+    pub(crate) planted: HashSet<(Topic, Place)>,
     pub(crate) commits: Vec<Commit>,
     pub(crate) happened: Vec<Happened>,
     pub(crate) published: Vec<Published>,
@@ -249,13 +259,17 @@ impl Tables {
                 self.looked_up.push(LookedUp { operation, document });
             }
             Item::Letter(letter) => self.letters.push(letter),
+            Item::Unreadable(Unreadable { topic, place }) => self.unreadable.push((topic, place)),
+            Item::Planted(Planted { topic, place }) => {
+                self.planted.insert((topic, place));
+            }
             Item::Fault(fault) => self.faults.push(fault),
         }
     }
 
     fn take_request(&mut self, request: &evidence::Request) {
         let Some(command) = &request.command else {
-            self.unreadable.push(request.place);
+            self.unreadable.push((Topic::Requests, request.place));
             return;
         };
         let operation = self.operation(&command.aggregate, &command.request);
@@ -269,6 +283,7 @@ impl Tables {
             place: request.place,
             operation,
             asked,
+            command: TEXT.hash_one(&command.command),
             fingerprint: TEXT.hash_one(&command.fingerprint),
             nonce: command.nonce,
         });
@@ -285,6 +300,7 @@ impl Tables {
         self.commits.push(Commit {
             revision: commit.revision,
             sequence: commit.sequence,
+            command: TEXT.hash_one(&commit.command),
             fingerprint: TEXT.hash_one(&commit.fingerprint),
             time: commit.time,
             source: commit.source,
@@ -304,8 +320,19 @@ impl Tables {
             Line::StateRead(read) => {
                 let aggregate = self.aggregate_number(&read.aggregate);
                 let state = State::read(self.kind(aggregate), &read.state);
-                let history::StateRead { at, revision, sequence, .. } = read;
-                self.state_reads.push(StateRead { at, aggregate, revision, sequence, state });
+                let history::StateRead { called, at, session, revision, sequence, .. } = read;
+                self.state_reads.push(StateRead {
+                    called,
+                    at,
+                    session,
+                    aggregate,
+                    revision,
+                    sequence,
+                    state,
+                });
+            }
+            Line::ReadBroken(history::ReadBroken { path, status, .. }) => {
+                found.add(Anomaly::Defect { what: path, status });
             }
             Line::Transfer(history::Transfer { from, to, amount }) => {
                 let from = self.operation(&from.0, &from.1);
@@ -320,7 +347,7 @@ impl Tables {
         let number_of = self.operation(&operation.aggregate(), &operation.request);
         let asked = match call.way {
             Way::LookUp => NONE,
-            Way::Send => self.asked.owned(Asked {
+            Way::Send | Way::Batch => self.asked.owned(Asked {
                 command: Command::read(
                     Kind::of(&operation.aggregate()),
                     &operation.command,
@@ -338,6 +365,7 @@ impl Tables {
             at: call.at,
             operation: number_of,
             asked,
+            is_marking: call.way == Way::Send,
             answered: u64::MAX,
             meaning: Meaning::Nothing,
         });
@@ -350,6 +378,13 @@ impl Tables {
             return;
         };
         let document = told.map(|told| self.document(told));
+        let Call { asked, operation, .. } = self.calls[index as usize];
+        if let Some(status) = status.filter(|_| document.is_none())
+            && meaning::is_defect(status, asked == NONE)
+        {
+            let what = format!("{}: call {call}", self.named(operation));
+            found.add(Anomaly::Defect { what, status });
+        }
         let call = &mut self.calls[index as usize];
         let meaning = match document {
             Some(document) => Meaning::Told(document),

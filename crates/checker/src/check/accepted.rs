@@ -5,7 +5,7 @@ use foldhash::HashMap;
 use super::Index;
 use crate::findings::Findings;
 use crate::tables::{Commit, Meaning, NONE, Tables};
-use crate::{Anomaly, Place};
+use crate::{Anomaly, Outcome, Place};
 
 pub(super) fn check(tables: &Tables, index: &Index, found: &mut Findings) {
     for record in &tables.records {
@@ -34,12 +34,21 @@ fn causes(tables: &Tables, index: &Index, found: &mut Findings) {
 fn cause(tables: &Tables, (index, commit): (&Index, &Commit), found: &mut Findings) {
     let place = commit.source;
     let command = || tables.named(commit.operation);
+    if index.is_unreadable(place) {
+        if tables.outcome(commit.verdict) != Outcome::Rejected {
+            let stored = tables.verdict(commit.verdict);
+            found.add(Anomaly::PlantedDecided { command: command(), place, stored });
+        }
+        return;
+    }
     let Some(record) = index.record(tables, place) else {
         found.add(Anomaly::CauseMissing { command: command(), place });
         return;
     };
     let what = if record.operation != commit.operation {
         "aggregate or request id"
+    } else if record.command != commit.command {
+        "command"
     } else if record.fingerprint != commit.fingerprint {
         "fingerprint"
     } else if record.nonce != commit.nonce {

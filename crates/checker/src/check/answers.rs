@@ -14,6 +14,7 @@ pub(super) fn check(tables: &Tables, index: &Index, found: &mut Findings) {
     }
     let firsts = documents(tables, index, found);
     repeats(tables, found);
+    only_sendings(tables, found);
     for looked_up in &tables.looked_up {
         let commit = index.commit(tables, looked_up.operation);
         let command = || tables.named(looked_up.operation);
@@ -78,6 +79,9 @@ fn answer(tables: &Tables, index: &Index, call: &Call) -> Option<Anomaly> {
             let (told, stored) = (says(tables, document), stored(tables, commit));
             Some(Anomaly::AnswerDiffers { command: command(), call: call_number, told, stored })
         }
+        (Meaning::KeyReused, None) => {
+            Some(Anomaly::ReusedWithoutCommit { command: command(), call: call_number })
+        }
         (Meaning::KeyReused, Some(_)) if asked == Some(true) => {
             Some(Anomaly::FalselyReused { command: command(), call: call_number })
         }
@@ -117,7 +121,7 @@ fn repeats(tables: &Tables, found: &mut Findings) {
         *first = (*first).min(call.answered);
     }
     let mut unmarked = vec![false; tables.operations.len()];
-    for call in tables.calls.iter().filter(|call| call.asked != NONE) {
+    for call in tables.calls.iter().filter(|call| call.is_marking) {
         let Some(false) = call.meaning.document().map(|document| document.replayed) else {
             continue;
         };
@@ -125,6 +129,22 @@ fn repeats(tables: &Tables, found: &mut Findings) {
         if is_second || answered[call.operation as usize] < call.at {
             let command = tables.named(call.operation);
             found.add(Anomaly::NotMarkedAsRepeat { command, call: call.number });
+        }
+    }
+}
+
+/// Whoever is told of a repeat is not the only one who may have had the command accepted.
+fn only_sendings(tables: &Tables, found: &mut Findings) {
+    let mut sendings = vec![0_u32; tables.operations.len()];
+    let sent = || tables.calls.iter().filter(|call| call.asked != NONE);
+    for call in sent().filter(|call| call.meaning != Meaning::NotAccepted) {
+        sendings[call.operation as usize] += 1;
+    }
+    let is_marking = |call: &&Call| call.is_marking;
+    for call in sent().filter(is_marking).filter(|call| sendings[call.operation as usize] == 1) {
+        if call.meaning.document().is_some_and(|document| document.replayed) {
+            let command = tables.named(call.operation);
+            found.add(Anomaly::FalselyMarkedAsRepeat { command, call: call.number });
         }
     }
 }

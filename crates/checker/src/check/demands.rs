@@ -14,6 +14,7 @@ pub(super) fn check(tables: &Tables, (demands, totals): (&Demands, &Totals), fou
         let kinds = [
             ("kills", fault.kills, fault.kills_planned),
             ("pauses", fault.pauses, fault.pauses_planned),
+            ("others", fault.others, fault.others_planned),
         ];
         for (what, met, planned) in kinds.into_iter().filter(|(_, met, planned)| met < planned) {
             let name = fault.name.clone();

@@ -1,8 +1,9 @@
 //! Finds what belongs together: the commit of a command, the record at a place, an aggregate's
 //! commits and events in its own order.
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
+use crate::evidence::Topic;
 use crate::findings::Findings;
 use crate::names::number;
 use crate::tables::{Commit, Happened, NONE, Record, Tables};
@@ -16,6 +17,8 @@ pub(super) struct Index {
     /// The commit of each command, the one of the lowest revision.
     commit_of: Vec<u32>,
     record_at: HashMap<Place, u32>,
+    /// Where records of the requests stand that cannot be read.
+    unreadable: HashSet<Place>,
     /// All events, by aggregate, in the order of the commits.
     events: Vec<u32>,
     /// Of each aggregate: where its events begin there, and how many they are.
@@ -35,7 +38,9 @@ impl Index {
         let record_at = records.map(|(index, record)| (record.place, number(index))).collect();
         let commit_of = commit_of(tables, &order, found);
         let (events, events_of) = events(tables, &order);
-        Self { order, commit_of, record_at, events, events_of }
+        let unreadable = tables.unreadable.iter().filter(|(topic, _)| *topic == Topic::Requests);
+        let unreadable = unreadable.map(|(_, place)| *place).collect();
+        Self { order, commit_of, record_at, unreadable, events, events_of }
     }
 
     /// The commit of a command.
@@ -46,6 +51,11 @@ impl Index {
     /// The record of the requests at a place.
     pub(super) fn record<'t>(&self, tables: &'t Tables, place: Place) -> Option<&'t Record> {
         self.record_at.get(&place).and_then(|record| tables.records.get(*record as usize))
+    }
+
+    /// Whether a record of the requests that cannot be read stands at a place.
+    pub(super) fn is_unreadable(&self, place: Place) -> bool {
+        self.unreadable.contains(&place)
     }
 
     /// The commits of one aggregate after the other, each in the order of revisions.
@@ -63,6 +73,13 @@ impl Index {
         let (first, count) = self.events_of[aggregate as usize];
         let events = &self.events[first as usize..(first + count) as usize];
         events.iter().map(|event| &tables.happened[*event as usize])
+    }
+
+    /// The last revision before an aggregate's first event; beyond all where it has none.
+    pub(super) fn eventless(&self, tables: &Tables, aggregate: u32) -> u64 {
+        let first = self.event(tables, aggregate, 1);
+        let commit = first.and_then(|(_, event)| self.commit_of_event(tables, event));
+        commit.map_or(u64::MAX, |commit| commit.revision.saturating_sub(1))
     }
 
     /// How many events an aggregate has.

@@ -2,20 +2,16 @@
 
 use foldhash::{HashMap, HashSet};
 
+use crate::evidence::Topic;
 use crate::findings::Findings;
 use crate::tables::Tables;
 use crate::{Anomaly, Outcome, Place};
 
-/// The topic whose records are commands.
-const REQUESTS: &str = "requests";
-
 pub(super) fn check(tables: &Tables, found: &mut Findings) {
     let mut codes: HashMap<u32, Vec<&str>> = HashMap::default();
-    let mut places: HashSet<Place> = HashSet::default();
+    let mut places: HashSet<(&str, Place)> = HashSet::default();
     for letter in &tables.letters {
-        if letter.topic == REQUESTS {
-            places.insert(letter.place);
-        }
+        places.insert((&letter.topic, letter.place));
         let named = letter.named.as_ref();
         if let Some(operation) = named.and_then(|(of, request)| tables.find(of, request)) {
             codes.entry(operation).or_default().push(&letter.code);
@@ -31,7 +27,13 @@ pub(super) fn check(tables: &Tables, found: &mut Findings) {
             found.add(Anomaly::LetterMissing { command, code: code.to_owned() });
         }
     }
-    for place in tables.unreadable.iter().filter(|place| !places.contains(place)) {
-        found.add(Anomaly::UnreadableWithoutLetter { place: *place });
+    for (topic, place) in tables.unreadable.iter().copied() {
+        if !tables.planted.contains(&(topic, place)) {
+            found.add(Anomaly::Unreadable { topic, place });
+        }
+        // Nobody follows dead letters.
+        if topic != Topic::DeadLetters && !places.contains(&(topic.name(), place)) {
+            found.add(Anomaly::UnreadableWithoutLetter { topic, place });
+        }
     }
 }

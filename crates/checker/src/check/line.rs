@@ -8,7 +8,7 @@ use crate::{Anomaly, Outcome};
 
 /// The one rejection that may meet a command with which nothing is wrong: one whose decision
 /// coincided with that many crashes of another cause.
-const RULE_CRASHED: &str = "RULE_CRASHED";
+pub(super) const RULE_CRASHED: &str = "RULE_CRASHED";
 
 /// How far the line of an aggregate has been followed.
 struct Head {
@@ -21,7 +21,9 @@ struct Head {
 /// Checks every line, and gives the state in which each aggregate was left.
 pub(super) fn check(tables: &Tables, index: &Index, found: &mut Findings) -> Vec<State> {
     let mut states = vec![State::Nothing; tables.aggregates.len()];
-    let mut reads: Vec<&StateRead> = tables.state_reads.iter().collect();
+    // Where nothing was found, nothing was shown.
+    let shown = tables.state_reads.iter().filter(|read| read.revision > 0);
+    let mut reads: Vec<&StateRead> = shown.collect();
     reads.sort_by_key(|read| (read.aggregate, read.revision));
     for line in index.lines(tables) {
         let Some(first) = line.first() else { continue };

@@ -9,7 +9,7 @@ use super::reads::aggregate_of_row;
 use crate::Anomaly;
 use crate::findings::Findings;
 use crate::names::number;
-use crate::tables::{Meaning, NONE, Tables};
+use crate::tables::{Meaning, NONE, StateRead, Tables};
 
 /// Something at a point of time that concerns a revision of an aggregate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +27,8 @@ enum What {
     Called(u32),
     /// Somebody asked for its outcome and was told that it is unknown: the place of the call.
     Unknown(u32),
+    /// Somebody asked for the aggregate's state: the place of the read.
+    Read(u32),
     /// The revision was shown.
     Shown,
 }
@@ -52,7 +54,13 @@ pub(super) fn check(tables: &Tables, index: &Index, found: &mut Findings) {
                     let (call, revision) = (call.number, point.revision);
                     found.add(Anomaly::FalselyUnknown { command, call, revision, shown });
                 }
-                What::Called(_) | What::Unknown(_) => {}
+                What::Read(read) if point.revision < shown => {
+                    let StateRead { aggregate, session, revision, .. } =
+                        tables.state_reads[read as usize];
+                    let aggregate = tables.aggregate(aggregate);
+                    found.add(Anomaly::StateBehind { aggregate, session, found: revision, shown });
+                }
+                What::Called(_) | What::Unknown(_) | What::Read(_) => {}
             }
         }
     }
@@ -96,9 +104,13 @@ fn answered(tables: &Tables, index: &Index, points: &mut Vec<Point>) {
 
 /// What readers of states and views were shown was decided by then.
 fn read(tables: &Tables, index: &Index, points: &mut Vec<Point>) {
-    for read in &tables.state_reads {
-        let (aggregate, at, revision) = (read.aggregate, read.at, read.revision);
+    for (place, read) in tables.state_reads.iter().enumerate() {
+        let StateRead { called, at, aggregate, revision, .. } = *read;
         points.push(Point { aggregate, at, what: What::Shown, revision });
+        // There is nothing to be found until the first event.
+        let newest = if revision > 0 { revision } else { index.eventless(tables, aggregate) };
+        let what = What::Read(number(place));
+        points.push(Point { aggregate, at: called, what, revision: newest });
     }
     for read in &tables.view_reads {
         let shown = || {

@@ -37,6 +37,18 @@ pub(crate) struct Document {
     pub(crate) body: u64,
 }
 
+/// Whether nothing of this status may be answered without an outcome document: a success or a
+/// refusal has one, and what is neither in the table of answers nor a client's fault is a defect.
+pub(super) const fn is_defect(status: u16, is_look_up: bool) -> bool {
+    match status {
+        202 | 503 => false,
+        504 => is_look_up,
+        // Of a sending: bad, unknown, too large, too many.
+        400 | 401 | 403..=405 | 408 | 413 | 415 | 422 | 429 | 431 => false,
+        _ => true,
+    }
+}
+
 /// What an answer to a look-up means that is no outcome. 202 says that it is not decided, and any
 /// other failure nothing.
 pub(super) const fn looked_up(status: Option<u16>) -> Meaning {

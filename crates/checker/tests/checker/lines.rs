@@ -1,7 +1,9 @@
 //! Histories and evidence as lines of text: what is written is read again, and what cannot be read
 //! is named.
 
-use ordain_checker::evidence::{self, Fault, Item, Letter, LookUp, Request};
+use ordain_checker::evidence::{
+    self, Fault, Item, Letter, LookUp, Planted, Request, Topic, Unreadable,
+};
 use ordain_checker::history::{self, Line};
 use ordain_checker::{Checker, Demands, Place};
 
@@ -16,12 +18,23 @@ fn what_is_written_is_read_again() {
     run.rests();
     let place = Place { partition: 1, offset: 900 };
     run.items.push(Item::Request(Request { place, command: None }));
+    run.items.push(Item::Planted(Planted { topic: Topic::Requests, place }));
+    let topic = Topic::DeadLetters;
+    run.items.push(Item::Planted(Planted { topic, place }));
+    run.items.push(Item::Unreadable(Unreadable { topic, place }));
     let (topic, code) = ("requests".to_owned(), "UNREADABLE".to_owned());
     run.items.push(Item::Letter(Letter { topic, place, named: None, code }));
     let (aggregate, request) = ("default/account/never".to_owned(), "never".to_owned());
     run.items.push(Item::LookUp(LookUp { aggregate, request, told: None }));
     let (name, kills_planned, kills, pauses_planned, pauses) = ("C5".to_owned(), 1, 1, 0, 0);
-    run.items.push(Item::Fault(Fault { name, kills_planned, kills, pauses_planned, pauses }));
+    run.items.push(Item::Fault(Fault {
+        name,
+        kills_planned,
+        kills,
+        pauses_planned,
+        pauses,
+        ..Fault::default()
+    }));
 
     let mut history = history::Writer::new(Vec::new());
     run.lines.iter().for_each(|line| history.write(line).unwrap());

@@ -245,7 +245,7 @@ impl Run {
 
     /// A reader reads an aggregate's state; of one that has no event there is none.
     pub(crate) fn reads(&mut self, aggregate: &str) {
-        let at = self.tick();
+        let (called, at) = (self.tick(), self.tick());
         let Some(of) = self.aggregates.get(aggregate) else { return };
         let state = match &of.state {
             State::Nothing => return,
@@ -253,7 +253,8 @@ impl Run {
             State::Job(job) => serde_json::to_string(job).unwrap(),
         };
         let (aggregate, revision, sequence) = (aggregate.to_owned(), of.revision, of.sequence);
-        let read = StateRead { at, aggregate, revision, sequence, state };
+        let session = 1;
+        let read = StateRead { called, at, session, aggregate, revision, sequence, state };
         self.lines.push(Line::StateRead(read));
     }
 

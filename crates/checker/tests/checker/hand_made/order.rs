@@ -104,7 +104,7 @@ super::anomalies! {
         run
     };
 
-    a_refused_attempt_that_was_decided: ["out-of-time"], || {
+    a_refused_attempt_that_was_decided: ["falsely-marked-as-repeat", "out-of-time"], || {
         // The first attempt is refused, the second is called after another command's answer, and
         // the decision stands before that one.
         let mut run = Run::default();

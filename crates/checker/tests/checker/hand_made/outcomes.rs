@@ -1,10 +1,10 @@
 //! Of outcomes that nothing justifies, and of answers that were not honest.
 
-use ordain_checker::evidence::{Happened, Item, Letter, Row};
+use ordain_checker::evidence::{Happened, Item, Letter, Planted, Request, Row, Topic};
 use ordain_checker::history::{Operation, Way};
 use ordain_checker::{Outcome, Place};
 
-use super::{Spoil, deposit, is_request, letter, open, paid, taken, withdraw};
+use super::{Spoil, deposit, fault, is_request, letter, open, paid, taken, withdraw};
 use crate::run::{Run, account, job, operation};
 
 super::anomalies! {
@@ -97,6 +97,7 @@ super::anomalies! {
     }, || {
         // One whose decision coincided with crashes of another cause.
         let mut run = Run::default();
+        run.items.push(fault(2, 1));
         let call = run.does(&deposit("in"));
         run.items.push(letter(&deposit("in"), "RULE_CRASHED"));
         let code = Some("RULE_CRASHED".to_owned());
@@ -224,12 +225,14 @@ super::anomalies! {
     a_damaged_record_without_a_letter: ["unreadable-without-letter"], || {
         let mut run = paid();
         let place = Place { partition: 0, offset: 900 };
-        run.items.push(Item::Request(ordain_checker::evidence::Request { place, command: None }));
+        run.items.push(Item::Request(Request { place, command: None }));
+        run.items.push(Item::Planted(Planted { topic: Topic::Requests, place }));
         run
     }, || {
         let mut run = paid();
         let place = Place { partition: 0, offset: 900 };
-        run.items.push(Item::Request(ordain_checker::evidence::Request { place, command: None }));
+        run.items.push(Item::Request(Request { place, command: None }));
+        run.items.push(Item::Planted(Planted { topic: Topic::Requests, place }));
         let (topic, code) = ("requests".to_owned(), "UNREADABLE".to_owned());
         run.items.push(Item::Letter(Letter { topic, place, named: None, code }));
         run
@@ -264,6 +267,7 @@ super::anomalies! {
             }
         }
         run.call_of(2).operation.command = "explode".to_owned();
+        run.commit("in").command = "explode".to_owned();
         run
     }, paid;
 

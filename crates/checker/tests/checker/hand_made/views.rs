@@ -160,13 +160,27 @@ super::anomalies! {
         let mut run = paid();
         let name = "C5".to_owned();
         let (kills_planned, kills, pauses_planned, pauses) = (5, 5, 5, 4);
-        run.items.push(Item::Fault(Fault { name, kills_planned, kills, pauses_planned, pauses }));
+        run.items.push(Item::Fault(Fault {
+            name,
+            kills_planned,
+            kills,
+            pauses_planned,
+            pauses,
+            ..Fault::default()
+        }));
         run
     }, || {
         let mut run = paid();
         let name = "C5".to_owned();
         let (kills_planned, kills, pauses_planned, pauses) = (5, 6, 5, 5);
-        run.items.push(Item::Fault(Fault { name, kills_planned, kills, pauses_planned, pauses }));
+        run.items.push(Item::Fault(Fault {
+            name,
+            kills_planned,
+            kills,
+            pauses_planned,
+            pauses,
+            ..Fault::default()
+        }));
         run
     };
 
