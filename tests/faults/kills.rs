@@ -1,8 +1,7 @@
 //! Processes of every role are killed while clients send.
 
 use ordain_tests::Role;
-
-use crate::run::Run;
+use ordain_tests::faults::Run;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_processes_break_no_promise() {

@@ -11,11 +11,17 @@ use std::sync::OnceLock;
 /// When the running test does not stand in one.
 #[must_use]
 pub fn target_directory() -> PathBuf {
-    let test = std::env::current_exe().unwrap_or_default();
-    // target/debug/deps/test-hash
-    let target = test.ancestors().nth(3).map(Path::to_path_buf);
-    #[expect(clippy::expect_used, reason = "cargo always puts tests there")]
-    target.expect("a test stands in target/<profile>/deps")
+    profile_directory().parent().unwrap_or(Path::new("/")).to_path_buf()
+}
+
+/// Where the binaries of this build are: `target/<profile>`.
+fn profile_directory() -> PathBuf {
+    let running = std::env::current_exe().unwrap_or_default();
+    // target/<profile>/deps/test-hash, or target/<profile>/binary
+    let is_above_tests = |path: &&Path| !path.ends_with("deps");
+    let profile = running.ancestors().skip(1).find(is_above_tests).map(Path::to_path_buf);
+    #[expect(clippy::expect_used, reason = "cargo always puts them there")]
+    profile.expect("what cargo runs stands in target/<profile>")
 }
 
 /// Cargo, as a person calls it in the project's folder, with the target directory of this build.
@@ -73,11 +79,23 @@ const fn of_workspace<'a>(binary: &'a str, feature: &'a str) -> [&'a str; 7] {
 #[must_use]
 pub fn xtask_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| built("xtask", &["--package", "xtask"]))
+    BINARY.get_or_init(|| {
+        // As it is called by hand, also where a release build asks for it.
+        build("xtask", &["--package", "xtask"]);
+        target_directory().join("debug/xtask")
+    })
 }
 
 fn built(binary: &str, what: &[&str]) -> PathBuf {
+    let directory = profile_directory();
+    let profile = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    // The profile for development is called otherwise than its directory.
+    let profile = if profile == "debug" { "dev" } else { profile };
+    build(binary, &[what, &["--profile", profile]].concat());
+    directory.join(binary)
+}
+
+fn build(binary: &str, what: &[&str]) {
     let status = cargo().args(["build", "--quiet"]).args(what).status();
     assert!(status.is_ok_and(|status| status.success()), "{binary} cannot be built");
-    target_directory().join("debug").join(binary)
 }

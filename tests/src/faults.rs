@@ -3,9 +3,20 @@
 
 mod clients;
 mod evidence;
+mod links;
 mod memory;
+pub mod mutants;
+mod points;
+mod run;
+mod strange;
+mod timeline;
 mod topics;
 
 pub use clients::Clients;
 pub use evidence::Evidence;
+pub use links::{Harm, Links, PLACES, SERVERS};
 pub use memory::Memory;
+pub use points::POINTS;
+pub use run::{Load, Run, Strike};
+pub use strange::{plant, replay};
+pub use timeline::{Blow, Timeline};

@@ -52,7 +52,7 @@ impl Directory {
         server: &mut Server,
         options: &ServerOptions,
     ) -> Result<(), String> {
-        server.complete(async |_| start_on_directory(self.0.path(), options).await).await
+        server.complete(async |_, _| start_on_directory(self.0.path(), options).await).await
     }
 
     /// All that a follower of its events reads, once nobody serves it: at least so many events of
@@ -116,15 +116,32 @@ impl Fleet {
     pub fn on(services: &Services) -> Self {
         let prefix = format!("test-{}", uuid::Uuid::new_v4());
         let fleet = Self { directory: directory(), prefix, services: services.clone() };
+        fleet.configure(&fleet.file(), services);
+        fleet
+    }
+
+    /// Lets the processes that are started in this place, the first of a role or another, find
+    /// servers where these are.
+    ///
+    /// # Panics
+    /// When its configuration cannot be written.
+    pub fn redirect(&self, (role, number): (Role, usize), services: &Services) {
+        self.configure(&self.place(&role.to_string(), number), services);
+    }
+
+    fn place(&self, role: &str, number: usize) -> std::path::PathBuf {
+        self.directory.path().join(format!("{role}-{number}.toml"))
+    }
+
+    fn configure(&self, file: &Path, services: &Services) {
         let configuration = format!(
             "prefix = {:?}\nlisten = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:0\"\n\
              [log]\nfilter = \"warn,ordain=info\"\n[kafka]\nbootstrap_servers = {:?}\n\
              [mongo]\nurl = {:?}\n[redis]\nurl = {:?}\n",
-            fleet.prefix, services.kafka, services.mongodb, services.redis
+            self.prefix, services.kafka, services.mongodb, services.redis
         );
-        let written = std::fs::write(fleet.file(), configuration);
+        let written = std::fs::write(file, configuration);
         assert!(written.is_ok(), "{written:?}");
-        fleet
     }
 
     /// Its configuration file.
@@ -154,9 +171,9 @@ impl Fleet {
     pub async fn try_serve(&self, options: &ServerOptions) -> Result<Server, String> {
         let partitions = self.ensure(options.partitions).await?;
         let workers = self.members(Role::Worker, 1 + options.more_workers, options).await?;
-        let views = self.members(Role::View, 1, options).await?;
-        let front = Member::new(Some(Role::Api), self.start("api", options).await?);
-        let mut behind = self.members(Role::Api, options.more_apis, options).await?;
+        let views = self.members(Role::View, 1 + options.more_views, options).await?;
+        let mut behind = self.members(Role::Api, 1 + options.more_apis, options).await?;
+        let front = behind.remove(0);
         behind.extend(workers.into_iter().chain(views));
         let server = Server::of(front, behind);
         works(&server.processes(Role::Worker), partitions).await;
@@ -170,8 +187,9 @@ impl Fleet {
         options: &ServerOptions,
     ) -> Result<Vec<Member>, String> {
         let mut members = Vec::new();
-        for _ in 0..count {
-            members.push(Member::new(Some(role), self.start(&role.to_string(), options).await?));
+        for number in 0..count {
+            let process = self.start_at((&role.to_string(), number), options).await?;
+            members.push(Member::new(Some(role), number, process));
         }
         Ok(members)
     }
@@ -185,9 +203,9 @@ impl Fleet {
         server: &mut Server,
         options: &ServerOptions,
     ) -> Result<(), String> {
-        let start = async |role: Option<Role>| {
+        let start = async |role: Option<Role>, number| {
             let role = role.map_or_else(|| "node".to_owned(), |role| role.to_string());
-            self.start(&role, options).await
+            self.start_at((&role, number), options).await
         };
         server.complete(start).await
     }
@@ -220,8 +238,18 @@ impl Fleet {
     /// # Errors
     /// All that it wrote to standard error.
     pub async fn start(&self, role: &str, options: &ServerOptions) -> Result<Process, String> {
+        self.start_at((role, 0), options).await
+    }
+
+    async fn start_at(
+        &self,
+        (role, number): (&str, usize),
+        options: &ServerOptions,
+    ) -> Result<Process, String> {
+        let place = self.place(role, number);
+        let file = if place.exists() { place } else { self.file() };
         let mut command = options.command();
-        command.args([role, "--json", "--config"]).arg(self.file());
+        command.args([role, "--json", "--config"]).arg(file);
         Process::start(command).await
     }
 

@@ -42,7 +42,19 @@ where
     F: Fn() -> Fut,
     Fut: Future<Output = Option<T>>,
 {
-    let waited = tokio::time::timeout(WAIT_MAX, async {
+    until_within(WAIT_MAX, what, state).await
+}
+
+/// The same for a state that may take so long.
+///
+/// # Panics
+/// When the state is not reached.
+pub async fn until_within<T, F, Fut>(longest: Duration, what: &str, state: F) -> T
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let waited = tokio::time::timeout(longest, async {
         loop {
             if let Some(reached) = state().await {
                 return reached;

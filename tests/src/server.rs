@@ -25,6 +25,8 @@ pub struct ServerOptions {
     pub more_apis: usize,
     /// How many workers a fleet has beside the first.
     pub more_workers: usize,
+    /// How many views a fleet has beside the first.
+    pub more_views: usize,
 }
 
 /// What a process of a fleet does. The one process of a directory does it all.
@@ -72,13 +74,15 @@ impl ServerOptions {
 pub(crate) struct Member {
     /// What it does; all, without one.
     role: Option<Role>,
+    /// Which of those that do it.
+    number: usize,
     began: Instant,
     process: Process,
 }
 
 impl Member {
-    pub(crate) fn new(role: Option<Role>, process: Process) -> Self {
-        Self { role, began: Instant::now(), process }
+    pub(crate) fn new(role: Option<Role>, number: usize, process: Process) -> Self {
+        Self { role, number, began: Instant::now(), process }
     }
 
     fn is(&self, role: Role) -> bool {
@@ -113,7 +117,7 @@ impl Server {
     /// All that it wrote to standard error.
     pub async fn try_start(data: &Path, options: &ServerOptions) -> Result<Self, String> {
         let process = start_on_directory(data, options).await?;
-        Ok(Self::of(Member::new(None, process), Vec::new()))
+        Ok(Self::of(Member::new(None, 0, process), Vec::new()))
     }
 
     /// The server of these processes.
@@ -227,19 +231,53 @@ impl Server {
         }
     }
 
+    /// Asks the process that has had a role for longest to drain, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn terminate_one(&mut self, role: Role) {
+        let oldest = self.oldest(role);
+        oldest.process.signal("-TERM");
+        oldest.process.ended().await;
+    }
+
+    /// Stops the process that has had a role for longest, and lets it go on after this time.
+    ///
+    /// # Panics
+    /// When it does not stop.
+    pub async fn pause_one(&mut self, role: Role, pause: Duration) {
+        let process = &self.oldest(role).process;
+        process.signal("-STOP");
+        until("a stop", || async { process.is_stopped().then_some(()) }).await;
+        tokio::time::sleep(pause).await;
+        process.signal("-CONT");
+    }
+
+    fn oldest(&mut self, role: Role) -> &mut Member {
+        let members = self.members_mut().filter(|member| member.is(role));
+        #[expect(clippy::expect_used, reason = "a server has every role")]
+        members.min_by_key(|member| member.began).expect("a process with the role")
+    }
+
+    /// How many of its processes have ended.
+    pub fn ended_count(&mut self) -> usize {
+        self.members_mut().filter_map(|member| member.process.has_ended().then_some(())).count()
+    }
+
     /// Whether any of its processes has ended.
     pub fn has_any_ended(&mut self) -> bool {
-        self.members_mut().any(|member| member.process.has_ended())
+        self.ended_count() > 0
     }
 
     /// Starts others in the places of all that have ended.
     pub(crate) async fn complete(
         &mut self,
-        start: impl AsyncFn(Option<Role>) -> Result<Process, String>,
+        start: impl AsyncFn(Option<Role>, usize) -> Result<Process, String>,
     ) -> Result<(), String> {
         for member in self.members_mut() {
             if member.process.has_ended() {
-                *member = Member::new(member.role, start(member.role).await?);
+                let (role, number) = (member.role, member.number);
+                *member = Member::new(role, number, start(role, number).await?);
             }
         }
         self.address.clone_from(&self.front.process.address);

@@ -3,6 +3,7 @@
 
 mod bench;
 mod breakages;
+mod faults;
 mod image;
 mod run;
 mod services;
@@ -50,6 +51,9 @@ enum Task {
         #[arg(long)]
         only: Option<String>,
     },
+    /// Put a fleet under fire: clients send while processes, links and servers fail, then all is
+    /// read back and checked against every promise; writes a report (minutes a round).
+    Faults(faults::Arguments),
     /// Measure commands per second and latency of a release build on this machine.
     Bench {
         /// How long each measurement takes.
@@ -70,6 +74,7 @@ fn main() -> anyhow::Result<()> {
         Task::PowerCut { images, seed } => test::power_cut(images, seed),
         Task::Services { task } => services::run(task),
         Task::Breakages { only } => breakages::run(only.as_deref()),
+        Task::Faults(arguments) => faults::run(&arguments),
         Task::Bench { seconds, fleet } => bench::run(seconds, fleet),
     }
 }

@@ -355,6 +355,7 @@ fn status(set: &Set, as_json: bool) -> anyhow::Result<()> {
                 "name": name,
                 "answers": is_up,
                 "address": address,
+                "ports": one.ports,
                 "process": one.record.as_ref().map(|record| record.process.id),
                 "log": one.record.as_ref().map(|record| &record.log),
             }));

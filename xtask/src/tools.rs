@@ -10,6 +10,7 @@ use crate::run;
 
 const CARGO_DENY: &str = "0.20.2";
 const COMPOSE: &str = "v2.40.3";
+const TOXIPROXY: &str = "v2.12.0";
 
 /// Installs what is missing: with the rights to do so, else it says what to type.
 pub(crate) fn ensure() -> anyhow::Result<()> {
@@ -47,6 +48,21 @@ fn compose() -> anyhow::Result<()> {
     fs::create_dir_all(tools.join("bin"))?;
     fs::rename(module.join("docker-compose"), program)?;
     Ok(())
+}
+
+/// Toxiproxy's server, built into the target directory the first time.
+pub(crate) fn toxiproxy() -> anyhow::Result<PathBuf> {
+    let binaries = run::root().join("target/tools/toxiproxy");
+    // It is called so in its sources.
+    let program = binaries.join("server");
+    if !program.exists() {
+        ensure_program("go", "version", &["golang-go"])?;
+        let package = format!("github.com/Shopify/toxiproxy/v2/cmd/server@{TOXIPROXY}");
+        let mut go = Command::new("go");
+        go.args(["install", "-ldflags", "-s -w", &package]).env("GOBIN", &binaries);
+        run::run(&mut go, &format!("go install {package}"))?;
+    }
+    Ok(program)
 }
 
 /// Installs the packages when the program does not answer.

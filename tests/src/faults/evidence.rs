@@ -1,23 +1,24 @@
 //! Reads back all that a run left behind: every record of every topic, every commit, every row, and
 //! what a look-up of every request gives.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod answers;
+mod level;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::BTreeSet;
+
+use futures_util::TryStreamExt as _;
 use mongodb::bson::{Binary, Document, doc};
-use ordain_checker::evidence::{Commit, Happened, Item, LookUp, Row};
+use ordain_checker::evidence::{Commit, Happened, Item};
 use ordain_checker::{Outcome, Place};
 use ordain_testkit::Services;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::memory::document;
 use super::topics::Topics;
-use crate::{Client, until};
+use crate::Client;
 
-/// So many questions are asked at a time.
-const AT_ONCE: usize = 16;
-const ROWS_A_PAGE: usize = 500;
+/// So many questions are asked at a time: the store answers those that come together together.
+const AT_ONCE: usize = 128;
+/// Views, and the type of the aggregates that each follows.
 const VIEWS: [(&str, &str); 3] =
     [("accounts", "account"), ("job-requests", "job-request"), ("cleaner-jobs", "job-request")];
 
@@ -40,64 +41,25 @@ impl Evidence {
         (client, operator): (&Client, &Client),
         operations: BTreeSet<(String, String)>,
     ) -> Self {
-        all_is_handled(operator).await;
-        let commits = commits(prefix, services).await;
-        views_are_level(client, &commits).await;
+        let (names, servers) = (prefix.to_owned(), services.kafka.clone());
+        let count = move || Topics { servers: &servers, prefix: &names }.partitions_of_requests();
+        let partitions = tokio::task::spawn_blocking(count).await.expect("a topic");
+        answers::all_is_handled(operator, partitions).await;
+        let (mut items, receipts) = answers::look_ups(client, operations).await;
         let (names, servers) = (prefix.to_owned(), services.kafka.clone());
         let read = tokio::task::spawn_blocking(move || {
             let topics = Topics { servers: &servers, prefix: &names };
-            [topics.requests(), topics.events(), topics.letters()].concat()
+            (topics.requests(), topics.events(), topics.letters())
         });
-        let mut items = read.await.expect("topics that can be read");
-        items.extend(commits.into_iter().map(Item::Commit));
+        let (requests, events, letters) = read.await.expect("topics that can be read");
+        level::views_are_level(client, &events, &receipts).await;
+        items.extend(requests.into_iter().chain(events).chain(letters));
+        commits(prefix, services, &mut items).await;
         for (view, _) in VIEWS {
-            items.extend(rows(client, view).await.into_iter().map(Item::Row));
+            answers::rows(client, view, &mut items).await;
         }
-        items.extend(look_ups(client, operations).await.into_iter().map(Item::LookUp));
         Self { items }
     }
-}
-
-/// Whether no record stands behind the workers' progress.
-async fn all_is_handled(operator: &Client) {
-    until("all requests to be handled", || async {
-        let status = operator.get("/v1/admin/status").await.ok()?.json();
-        let partitions = status.get("partitions")?.as_array()?;
-        partitions.iter().all(|one| one["behind"] == 0).then_some(())
-    })
-    .await;
-}
-
-/// Every view is asked for the last receipt of every aggregate that it follows. One that does not
-/// get there in time is left as it is: the checker says what it lacks.
-async fn views_are_level(client: &Client, commits: &[Commit]) {
-    let mut last: BTreeMap<&str, &Commit> = BTreeMap::new();
-    for commit in commits.iter().filter(|commit| !commit.events.is_empty()) {
-        let last = last.entry(&commit.aggregate).or_insert(commit);
-        if commit.revision > last.revision {
-            *last = commit;
-        }
-    }
-    let asked = last.into_iter().flat_map(|(aggregate, commit)| {
-        let follows =
-            VIEWS.iter().filter(move |(_, kind)| aggregate.split('/').nth(1) == Some(kind));
-        follows.map(move |(view, _)| (*view, aggregate, commit.request.as_str()))
-    });
-    let level = stream::iter(asked).map(|(view, aggregate, request)| async move {
-        let found = client.get(&look_up_path(aggregate, request)).await;
-        let receipt = found.map(|told| told.at("/receipt")).unwrap_or_default();
-        let receipt = receipt.as_str().unwrap_or_default();
-        let path = format!("/v1/views/{view}?limit=1&wait=5&receipt={receipt}");
-        let told = client.get(&path).await;
-        let is_answer = told.as_ref().is_ok_and(|told| matches!(told.status, 200 | 504));
-        assert!(is_answer, "{path}: {told:?}");
-    });
-    level.buffer_unordered(AT_ONCE).collect::<()>().await;
-}
-
-fn look_up_path(aggregate: &str, request: &str) -> String {
-    let about = aggregate.split_once('/').map_or("", |(_, about)| about);
-    format!("/v1/{about}/requests/{request}")
 }
 
 #[derive(Deserialize)]
@@ -136,12 +98,13 @@ struct StoredSource {
 }
 
 #[expect(clippy::expect_used, reason = "a test that cannot read its fleet has failed")]
-async fn commits(prefix: &str, services: &Services) -> Vec<Commit> {
+pub(super) async fn commits(prefix: &str, services: &Services, items: &mut Vec<Item>) {
     let client = mongodb::Client::with_uri_str(&services.mongodb).await.expect("a database");
     let collection = client.database(prefix).collection::<Document>("commits");
-    let documents = collection.find(doc! {}).await.expect("commits");
-    let documents: Vec<Document> = documents.try_collect().await.expect("all commits");
-    documents.into_iter().map(|document| commit(document).expect("a commit")).collect()
+    let mut documents = collection.find(doc! {}).await.expect("commits");
+    while let Some(document) = documents.try_next().await.expect("all commits") {
+        items.push(Item::Commit(commit(document).expect("a commit")));
+    }
 }
 
 fn commit(document: Document) -> Result<Commit, String> {
@@ -175,49 +138,4 @@ fn commit(document: Document) -> Result<Commit, String> {
         nonce: stored.source.nonce.cast_unsigned(),
         aggregate: stored.aggregate,
     })
-}
-
-/// A page of a view.
-#[derive(Deserialize)]
-struct Page {
-    rows: Vec<Listed>,
-    next: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    key: String,
-    sequence: u64,
-    row: Box<RawValue>,
-}
-
-#[expect(clippy::expect_used, reason = "a test that cannot read its fleet has failed")]
-async fn rows(client: &Client, view: &str) -> Vec<Row> {
-    let (mut rows, mut after) = (Vec::new(), String::new());
-    loop {
-        let path = format!("/v1/views/{view}?limit={ROWS_A_PAGE}{after}");
-        let told = client.get(&path).await.expect("rows of a view");
-        let page: Page = serde_json::from_str(&told.body).expect("a page of rows");
-        rows.extend(page.rows.into_iter().map(|Listed { key, sequence, row }| Row {
-            view: view.to_owned(),
-            key,
-            sequence,
-            row: row.get().to_owned(),
-        }));
-        match page.next {
-            Some(next) => after = format!("&after={next}"),
-            None => return rows,
-        }
-    }
-}
-
-async fn look_ups(client: &Client, operations: BTreeSet<(String, String)>) -> Vec<LookUp> {
-    let asked = stream::iter(operations).map(|(aggregate, request)| async move {
-        let told = client.get(&look_up_path(&aggregate, &request)).await;
-        #[expect(clippy::expect_used, reason = "a test that cannot read its fleet has failed")]
-        let told = told.expect("an answer");
-        assert!(matches!(told.status, 200 | 404), "{aggregate} {request}: {told:?}");
-        LookUp { aggregate, request, told: document(&told) }
-    });
-    asked.buffer_unordered(AT_ONCE).collect().await
 }

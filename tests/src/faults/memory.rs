@@ -7,7 +7,7 @@ use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ordain_checker::history::{Answer, Call, Line, Operation, Reader, Way, Writer};
 use ordain_checker::{Outcome, Told as Document};
@@ -15,6 +15,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Told;
+
+/// How long clients may take to get on: servers may be killed, and start slowly on a machine that
+/// has much else to do.
+const PROGRESS_MAX: Duration = Duration::from_secs(180);
 
 /// What clients saw, written down as they see it.
 #[derive(Debug)]
@@ -54,6 +58,16 @@ impl Memory {
     #[must_use]
     pub fn outcomes(&self) -> u64 {
         self.outcomes.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many more answers with an outcome are written down.
+    ///
+    /// # Panics
+    /// When they do not come.
+    pub async fn progress(&self, answers: u64) {
+        let wanted = self.outcomes() + answers;
+        let is_reached = || async { (self.outcomes() >= wanted).then_some(()) };
+        crate::until_within(PROGRESS_MAX, "answers", is_reached).await;
     }
 
     /// Writes a line down.

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use ordain_checker::Place;
-use ordain_checker::evidence::{Command, Event, Happened, Item, Letter, Request};
+use ordain_checker::evidence::{
+    Command, Event, Happened, Item, Letter, Request, Topic, Unreadable,
+};
 use ordain_model::Timestamp;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -23,39 +25,52 @@ pub(super) struct Topics<'a> {
 impl Topics<'_> {
     /// Every record of the log of requests.
     pub(super) fn requests(&self) -> Vec<Item> {
-        self.read("requests", |place, record| {
+        self.read(Topic::Requests, |place, record| {
             Some(Item::Request(Request { place, command: command(record) }))
         })
     }
 
-    /// Every record of the log of events, but for those that cannot be read.
+    /// Every record of the log of events.
     pub(super) fn events(&self) -> Vec<Item> {
-        self.read("finalevents", |place, record| event(place, record).map(Item::Event))
+        self.read(Topic::FinalEvents, |place, record| event(place, record).map(Item::Event))
     }
 
     /// Every dead letter.
     pub(super) fn letters(&self) -> Vec<Item> {
-        self.read("deadletters", |_, record| letter(record).map(Item::Letter))
+        self.read(Topic::DeadLetters, |_, record| letter(record).map(Item::Letter))
+    }
+
+    /// How many partitions the log of requests has.
+    #[expect(clippy::expect_used, reason = "a test that cannot read its fleet has failed")]
+    pub(super) fn partitions_of_requests(&self) -> usize {
+        let topic = format!("{}.{}", self.prefix, Topic::Requests);
+        let metadata = self.consumer().fetch_metadata(Some(&topic), ANSWER_MAX);
+        metadata.expect("a broker").topics().first().expect("the topic").partitions().len()
     }
 
     #[expect(clippy::expect_used, reason = "a test that cannot read its fleet has failed")]
-    fn read(&self, topic: &str, read: impl Fn(Place, &Record<'_>) -> Option<Item>) -> Vec<Item> {
-        let topic = format!("{}.{topic}", self.prefix);
-        let consumer: BaseConsumer = ClientConfig::new()
+    fn consumer(&self) -> BaseConsumer {
+        ClientConfig::new()
             .set("bootstrap.servers", self.servers)
             .set("group.id", "reads-everything-back")
             .set("enable.auto.commit", "false")
             .create()
-            .expect("a consumer");
-        let metadata = consumer.fetch_metadata(Some(&topic), ANSWER_MAX).expect("a broker");
+            .expect("a consumer")
+    }
+
+    /// Every record as the item that it is; one that is none is kept as such.
+    #[expect(clippy::expect_used, reason = "a test that cannot read its fleet has failed")]
+    fn read(&self, topic: Topic, read: impl Fn(Place, &Record<'_>) -> Option<Item>) -> Vec<Item> {
+        let (name, consumer) = (format!("{}.{topic}", self.prefix), self.consumer());
+        let metadata = consumer.fetch_metadata(Some(&name), ANSWER_MAX).expect("a broker");
         let found = metadata.topics().first().expect("the topic");
         let mut items = Vec::new();
         for partition in found.partitions() {
             let partition = partition.id();
-            let ends = consumer.fetch_watermarks(&topic, partition, ANSWER_MAX);
+            let ends = consumer.fetch_watermarks(&name, partition, ANSWER_MAX);
             let (first, end) = ends.expect("where a partition ends");
             let mut assigned = TopicPartitionList::new();
-            let at = assigned.add_partition_offset(&topic, partition, Offset::Offset(first));
+            let at = assigned.add_partition_offset(&name, partition, Offset::Offset(first));
             at.and_then(|()| consumer.assign(&assigned)).expect("a partition to read");
             let mut next = first;
             while next < end {
@@ -66,7 +81,8 @@ impl Topics<'_> {
                     partition: partition.unsigned_abs(),
                     offset: record.offset().unsigned_abs(),
                 };
-                items.extend(read(place, &Record(&record)));
+                let unreadable = || Item::Unreadable(Unreadable { topic, place });
+                items.push(read(place, &Record(&record)).unwrap_or_else(unreadable));
             }
         }
         items

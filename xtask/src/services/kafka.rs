@@ -15,6 +15,10 @@ use crate::{run, tools};
 const POM: &str = include_str!("../../services/kafka/pom.xml");
 const PROPERTIES: &str = include_str!("../../services/kafka/server.properties");
 const LOGGING: &str = include_str!("../../services/kafka/log4j2.properties");
+/// So many processes of a fleet can have a proxy each.
+const PROXIES: usize = 7;
+/// A proxy stands so many ports below the listener that it stands before.
+const PROXY_BELOW: u16 = 12_000;
 /// The version is the one in the pom.
 const CACHED: &str = "kafka-4.1.1";
 
@@ -27,7 +31,7 @@ impl Server for Kafka {
     }
 
     fn ports(&self) -> usize {
-        2
+        2 + PROXIES
     }
 
     fn service(&self) -> (&'static str, u16) {
@@ -58,6 +62,7 @@ impl Server for Kafka {
             .replace("{port}", &ports[0].to_string())
             .replace("{controller_port}", &ports[1].to_string())
             .replace("{data}", &data.to_string_lossy());
+        let text = with_proxies(&text, &ports[2..]);
         fs::write(&settings, text)?;
         fs::write(directory.join("log4j2.properties"), LOGGING)?;
         if !data.exists() {
@@ -91,6 +96,20 @@ impl Server for Kafka {
         ensure!(error == 0, "it answered with error {error}");
         Ok(())
     }
+}
+
+/// Fills in the listeners behind proxies, at these ports.
+fn with_proxies(text: &str, ports: &[u16]) -> String {
+    let listeners = |line: &dyn Fn(usize, u16) -> String| -> String {
+        ports.iter().enumerate().map(|(number, port)| line(number, *port)).collect()
+    };
+    let protocols = |number, _| format!(",PROXY{number}:PLAINTEXT");
+    let threads = |number, _| format!("listener.name.proxy{number}.num.network.threads=1\n");
+    let behind = |number, port| format!(",PROXY{number}://127.0.0.1:{port}");
+    text.replace("{behind_proxies}", &listeners(&behind))
+        .replace("{proxies}", &listeners(&|number, port| behind(number, port - PROXY_BELOW)))
+        .replace("{protocols}", &listeners(&protocols))
+        .replace("{threads}", &listeners(&threads))
 }
 
 fn java(jars: &Path) -> Command {

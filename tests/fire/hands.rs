@@ -1,0 +1,135 @@
+//! Who does what the plan says: one does it to processes, one to links, one to servers, all at the
+//! same time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::bson::doc;
+use ordain_tests::faults::{Links, Memory, Run, Timeline, plant, replay};
+use ordain_tests::{Fleet, OwnServices};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use crate::plan::{OnLink, OnProcess, OnServer};
+
+/// Clients have to get on by so many answers between two faults of a hand.
+const ENOUGH: u64 = 200;
+/// A server gets so long to be found again by all before the next one fails.
+const BETWEEN_SERVERS: Duration = Duration::from_secs(8);
+/// How long MongoDB's primary does not stand for election.
+const STEPPED_DOWN_SECONDS: i32 = 3;
+
+/// What every hand needs.
+#[derive(Clone)]
+pub(crate) struct Hand {
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) timeline: Arc<Timeline>,
+}
+
+pub(crate) async fn on_processes(run: &mut Run, plan: Vec<OnProcess>) {
+    for blow in plan {
+        match blow {
+            OnProcess::Point(strike, point, passed) => run.strike(strike, point, passed).await,
+            OnProcess::Kill(role) => run.kill(role).await,
+            OnProcess::Pause(role) => run.pause(role).await,
+            OnProcess::Leave(role) => run.leave(role).await,
+        }
+    }
+}
+
+impl Hand {
+    pub(crate) async fn on_links(&self, links: &Links, plan: Vec<OnLink>) {
+        for OnLink { place, server, harm, long } in plan {
+            let words = format!("{harm:?}");
+            let kind = words.split('(').next().unwrap_or_default();
+            let name = format!("{} to {server}: {kind}", place.0);
+            self.timeline.during(("link", &name), links.harm((place, server), (harm, long))).await;
+            self.memory.progress(ENOUGH).await;
+        }
+    }
+
+    pub(crate) async fn on_servers(
+        &self,
+        (servers, fleet): (&OwnServices, &Fleet),
+        plan: Vec<OnServer>,
+    ) {
+        for blow in plan {
+            self.on_server((servers, fleet), blow).await;
+            self.memory.progress(ENOUGH).await;
+            sleep(BETWEEN_SERVERS).await;
+        }
+    }
+
+    async fn on_server(&self, (servers, fleet): (&OwnServices, &Fleet), blow: OnServer) {
+        match blow {
+            OnServer::Kill(server, away) => {
+                let killed = async {
+                    servers.kill(server).await;
+                    sleep(away).await;
+                    servers.start_again(server).await;
+                };
+                self.timeline.during((server, &format!("{server} killed")), killed).await;
+            }
+            OnServer::Stop(server, long) => {
+                let stopped = async {
+                    servers.signal(server, "-STOP");
+                    sleep(long).await;
+                    servers.signal(server, "-CONT");
+                };
+                self.timeline.during((server, &format!("{server} stopped")), stopped).await;
+            }
+            OnServer::CloseRedisConnections => {
+                let closed = close_redis_connections(servers);
+                self.timeline.during(("redis", "redis closes connections"), closed).await;
+            }
+            OnServer::StepDown => {
+                let stepped = step_down(&servers.services().mongodb);
+                self.timeline.during(("mongodb", "mongodb steps down"), stepped).await;
+            }
+            OnServer::Raise(partitions) => {
+                let raised = async {
+                    let raised = fleet.ensure(Some(partitions)).await;
+                    assert!(raised.is_ok(), "{raised:?}");
+                };
+                self.timeline.during(("raise", &format!("raised to {partitions}")), raised).await;
+            }
+            OnServer::Plant(topic) => {
+                let name = format!("foreign records in {topic}");
+                let planted = self.timeline.during(("foreign", &name), plant(fleet, topic)).await;
+                self.timeline.planted(planted);
+            }
+            OnServer::Replay(topic) => {
+                let replayed = replay(fleet, topic);
+                self.timeline.during(("replay", &format!("{topic} replayed")), replayed).await;
+            }
+        }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a fault that is not made proves nothing")]
+async fn close_redis_connections(servers: &OwnServices) {
+    let port = *servers.ports("redis").first().expect("a redis of its own");
+    let mut redis = TcpStream::connect(("127.0.0.1", port)).await.expect("redis");
+    for kind in ["pubsub", "normal"] {
+        let command = format!("CLIENT KILL TYPE {kind} SKIPME yes\r\n");
+        redis.write_all(command.as_bytes()).await.expect("redis");
+    }
+    // Until it has done so.
+    redis.write_all(b"QUIT\r\n").await.expect("redis");
+    tokio::io::copy(&mut redis, &mut tokio::io::sink()).await.expect("redis");
+}
+
+/// Until there is a primary again.
+#[expect(clippy::expect_used, reason = "a fault that is not made proves nothing")]
+async fn step_down(url: &str) {
+    let client = mongodb::Client::with_uri_str(url).await.expect("mongodb");
+    let admin = client.database("admin");
+    let down = doc! { "replSetStepDown": STEPPED_DOWN_SECONDS, "force": true };
+    admin.run_command(down).await.expect("a primary that steps down");
+    ordain_tests::until("a primary", || async {
+        let hello = admin.run_command(doc! { "hello": 1 }).await.ok()?;
+        hello.get_bool("isWritablePrimary").ok()?.then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,288 @@
+//! What the fleet of a mutant goes through beside the load of the clients.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::join_all;
+use mongodb::bson::{Document, doc};
+use ordain_checker::history::{Operation, Way};
+use ordain_model::{AggregateKey, Command, Fingerprint, Json, ReplyAddress, Timestamp};
+
+use tokio::time::sleep;
+
+use super::super::run::options;
+use super::super::{Run, Strike};
+use crate::{Client, OwnServices, Role};
+
+/// So many commands a step sends.
+const COMMANDS: u32 = 60;
+/// So many answers are waited for until clients count as having got on.
+const ANSWERS: u64 = 300;
+/// Clients of these steps have numbers of their own.
+const NUMBER: u32 = 1_000;
+/// How far off the deadlines are.
+const DEADLINE: Duration = Duration::from_millis(1_500);
+/// What was told of a command that had been accepted.
+pub(super) const FORGOTTEN: &str = "unknown-though-accepted";
+
+/// A partition's saved progress was lower than before.
+pub(super) const WENT_BACK: &str = "progress-went-back";
+
+/// A command became true long after its deadline.
+pub(super) const STORED_LATE: &str = "stored-late";
+/// So long after the first of them was sent MongoDB is killed.
+const KILLED_AFTER: Duration = Duration::from_millis(150);
+/// So far the clocks of two processes may be apart.
+const CLOCK_ERROR: Duration = Duration::from_secs(1);
+
+/// What a fleet goes through.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Its clients get on.
+    GoesOn,
+    /// A process is struck at a crash point that it has passed so often.
+    Strike(Strike, (&'static str, Role), u32),
+    /// Commands are accepted that nobody ever asks for again.
+    NeverAskedFor,
+    /// Accepted commands are asked for at once.
+    AskedForAtOnce,
+    /// One request id is used at two accounts at the same time.
+    SameIdElsewhere,
+    /// Commands that have succeeded are sent again when their deadline is over.
+    AfterTheDeadline,
+    /// Another tenant's commands, to aggregates of the same names and under the same ids.
+    OtherTenant,
+    /// A view is paused while it writes rows, beside another one.
+    PausedView,
+    /// A worker is paused in its work while others go on; nobody's progress may go back.
+    PausedWorker,
+    /// MongoDB is killed and started again.
+    MongoKilled,
+    /// MongoDB is away until the deadlines of what it was just being sent are over.
+    MongoAwayPastDeadlines,
+    /// More partitions, with commands in them before any worker has seen them.
+    MorePartitions,
+}
+
+impl Step {
+    /// Whether it needs a MongoDB that nobody else uses.
+    pub(super) const fn hits_mongodb(&self) -> bool {
+        matches!(self, Self::MongoKilled | Self::MongoAwayPastDeadlines)
+    }
+
+    /// Takes it. Gives what was seen that must not be.
+    pub(super) async fn take(
+        &self,
+        run: &mut Run,
+        own: Option<&OwnServices>,
+    ) -> Option<&'static str> {
+        match self {
+            Self::MongoKilled => {
+                if let Some(own) = own {
+                    own.kill("mongodb").await;
+                    own.start_again("mongodb").await;
+                }
+                run.gets_on(ANSWERS).await;
+            }
+            Self::MongoAwayPastDeadlines => return away_past_deadlines(run, own?).await,
+            Self::GoesOn => drop(run.gets_on(ANSWERS).await),
+            Self::PausedView => paused_view(run).await,
+            Self::PausedWorker => return paused_worker(run).await,
+            Self::Strike(strike, at, passed) => run.strike(*strike, *at, *passed).await,
+            Self::NeverAskedFor => never_asked_for(run).await,
+            Self::AskedForAtOnce => return asked_for_at_once(run).await,
+            Self::SameIdElsewhere => same_id_elsewhere(run).await,
+            Self::AfterTheDeadline => after_the_deadline(run).await,
+            Self::OtherTenant => append(run, "other", |n| format!("a{}", n % 10)).await,
+            Self::MorePartitions => {
+                let ensured = run.fleet.ensure(Some(16)).await;
+                assert!(ensured.is_ok(), "{ensured:?}");
+                append(run, "default", |n| format!("new-{n}")).await;
+            }
+        }
+        None
+    }
+}
+
+async fn paused_view(run: &mut Run) {
+    let second = run.fleet.start("view", &options(&run.failpoints, None)).await;
+    #[expect(clippy::expect_used, reason = "a test whose view does not start has failed")]
+    let second = second.expect("a second view");
+    run.strike(Strike::Pause, ("Z4", Role::View), 30).await;
+    run.gets_on(ANSWERS).await;
+    assert_eq!(second.terminate().await.code(), Some(0), "it leaves in order");
+}
+
+async fn paused_worker(run: &mut Run) -> Option<&'static str> {
+    let stores = run.fleet.stores().await;
+    let went_back = async {
+        let mut last = Vec::new();
+        loop {
+            // Whoever cannot answer just now is asked again.
+            let Ok(progress) = stores.log.progress().await else { continue };
+            if last.iter().zip(&progress).any(|(last, now)| last > now) {
+                return;
+            }
+            last = progress;
+        }
+    };
+    let struck = async {
+        run.strike(Strike::Pause, ("Z1", Role::Worker), 40).await;
+        run.gets_on(ANSWERS).await;
+    };
+    tokio::pin!(went_back, struck);
+    let seen = tokio::select! {
+        () = &mut went_back => Some(WENT_BACK),
+        () = &mut struck => None,
+    };
+    if seen.is_some() {
+        struck.await;
+    }
+    seen
+}
+
+fn operation(account: String, command: &str, request: String) -> Operation {
+    let data = if command == "deposit" { r#"{"amount":1}"# } else { "{}" };
+    Operation {
+        tenant: None,
+        kind: "account".to_owned(),
+        id: account,
+        request,
+        command: command.to_owned(),
+        data: data.to_owned(),
+        expected_sequence: None,
+        deadline: None,
+    }
+}
+
+/// Sends it once, and writes down what came back; gives the status.
+async fn send(
+    run: &Run,
+    api: &Client,
+    operation: &Operation,
+    more: &[(&str, &str)],
+) -> Option<u16> {
+    let Operation { id, command, data, request, .. } = operation;
+    let call = run.memory.call(NUMBER, (Way::Send, 1), operation);
+    let headers: Vec<_> =
+        [("idempotency-key", request.as_str())].iter().chain(more).copied().collect();
+    let told = api.send_with(&format!("/v1/account/{id}/{command}"), &headers, data).await.ok();
+    run.memory.answer(call, told.as_ref());
+    told.map(|told| told.status)
+}
+
+async fn never_asked_for(run: &mut Run) {
+    let api = run.server.client();
+    for number in 0..COMMANDS {
+        let name = format!("never-{number}");
+        let opened = operation(name.clone(), "open", name);
+        send(run, &api, &opened, &[("prefer", "respond-async")]).await;
+    }
+}
+
+async fn asked_for_at_once(run: &mut Run) -> Option<&'static str> {
+    let api = run.server.client();
+    let mut seen = None;
+    for number in 0..COMMANDS {
+        let name = format!("at-once-{number}");
+        let opened = operation(name.clone(), "open", name);
+        let status = send(run, &api, &opened, &[("prefer", "respond-async")]).await;
+        let asked = Operation { command: String::new(), data: String::new(), ..opened.clone() };
+        let call = run.memory.call(NUMBER, (Way::LookUp, 1), &asked);
+        let path = format!("/v1/account/{}/requests/{}?wait=0", opened.id, opened.request);
+        let told = api.get(&path).await.ok();
+        run.memory.answer(call, told.as_ref());
+        if status == Some(202) && told.is_some_and(|told| told.status == 404) {
+            seen = Some(FORGOTTEN);
+        }
+    }
+    seen
+}
+
+async fn same_id_elsewhere(run: &mut Run) {
+    let api = run.server.client();
+    for number in 0..COMMANDS {
+        let both = [0, 1, 2, 3]
+            .map(|account| operation(format!("a{account}"), "deposit", format!("same-{number}")));
+        join_all(both.iter().map(|one| send(run, &api, one, &[]))).await;
+    }
+}
+
+/// Deposits that are not to be taken up later than this, and how a header says that.
+fn timely(by: SystemTime, count: u32) -> (Vec<Operation>, String) {
+    let since = by.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let nanoseconds = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
+    let deadline = Timestamp::from_nanoseconds(nanoseconds).to_string();
+    let timely = |number| Operation {
+        deadline: Some(nanoseconds),
+        ..operation(format!("a{}", number % 10), "deposit", format!("timely-{number}"))
+    };
+    ((0..count).map(timely).collect(), deadline)
+}
+
+/// Sends commands that have still time while MongoDB is killed, and starts it again when they have
+/// none any more. Its log of operations says when it took each.
+async fn away_past_deadlines(run: &mut Run, own: &OwnServices) -> Option<&'static str> {
+    let api = run.server.client();
+    let by = SystemTime::now() + DEADLINE;
+    let (timely, deadline) = timely(by, COMMANDS);
+    let headers = [("ordain-deadline", deadline.as_str()), ("prefer", "respond-async")];
+    let sent = join_all(timely.iter().map(|one| send(run, &api, one, &headers)));
+    let killed = async {
+        sleep(KILLED_AFTER).await;
+        own.kill("mongodb").await;
+    };
+    tokio::join!(sent, killed);
+    sleep(2 * DEADLINE).await;
+    own.start_again("mongodb").await;
+    run.gets_on(ANSWERS).await;
+    let latest = mongodb::bson::DateTime::from_system_time(by + CLOCK_ERROR);
+    let late = doc! {
+        "op": "i", "o._id": { "$regex": "/timely-" }, "o.outcome": "SUCCESS",
+        "wall": { "$gt": latest },
+    };
+    #[expect(clippy::expect_used, reason = "a test that cannot read its server has failed")]
+    let found = {
+        let client = mongodb::Client::with_uri_str(&own.services().mongodb).await;
+        let log = client.expect("a server").database("local").collection::<Document>("oplog.rs");
+        log.find_one(late).await.expect("the log of operations")
+    };
+    found.map(|_| STORED_LATE)
+}
+
+async fn after_the_deadline(run: &mut Run) {
+    let api = run.server.client();
+    let (timely, deadline) = timely(SystemTime::now() + DEADLINE, 8);
+    let headers = [("ordain-deadline", deadline.as_str())];
+    join_all(timely.iter().map(|one| send(run, &api, one, &headers))).await;
+    sleep(2 * DEADLINE).await;
+    join_all(timely.iter().map(|one| send(run, &api, one, &headers))).await;
+}
+
+/// Appends commands to the log past the APIs: as one of another fleet's tenant would, or one that
+/// knows of more partitions than the workers do.
+#[expect(clippy::expect_used, reason = "a test that cannot write to its log has failed")]
+async fn append(run: &mut Run, tenant: &str, name: impl Fn(u32) -> String) {
+    let stores = run.fleet.stores().await;
+    let registry = ordain_domain::registry().expect("the example types");
+    let account = registry.get("account").expect("accounts");
+    let schema = account.definition().command("open").expect("it can be opened").schema.hash();
+    for number in 0..COMMANDS {
+        let name = name(number);
+        let command = Command {
+            aggregate: AggregateKey::new(tenant, "account", &name).expect("a key"),
+            request: format!("open-{name}").parse().expect("an id"),
+            name: "open".parse().expect("a name"),
+            schema,
+            data: Json::try_from("{}".to_owned()).expect("JSON"),
+            fingerprint: Fingerprint::of_unreadable(name.as_bytes()),
+            expected_sequence: None,
+            deadline: None,
+            reply_to: ReplyAddress { channel: "nobody".into(), nonce: u64::from(number) },
+            time: Timestamp::default(),
+            trace: None,
+        };
+        let delivered = stores.log.append(command).expect("room in the log").await;
+        assert!(matches!(delivered, ordain_ports::Delivered::At(_)), "{delivered:?}");
+    }
+    stores.close().await;
+}

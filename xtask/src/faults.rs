@@ -1,0 +1,62 @@
+//! `cargo xtask faults`: a fleet under fire, as quick as a release, on servers of its own.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::ensure;
+use clap::Args;
+use serde_json::json;
+
+use crate::{run, services, tools};
+
+/// The kinds of faults there are.
+const KINDS: [&str; 12] = [
+    "point", "kill", "pause", "leave", "link", "kafka", "mongodb", "redis", "replay", "foreign",
+    "raise", "mutants",
+];
+
+/// What to run.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  \
+    cargo xtask faults                              one round of all faults\n  \
+    cargo xtask faults --rounds 5 --seed 7          what tests/faults/RESULTS.md records\n  \
+    cargo xtask faults --only redis,kafka           outages of these servers alone\n  \
+    cargo xtask faults --only mutants               builds that break a promise, all of them")]
+pub(crate) struct Arguments {
+    /// How many rounds; in each every crash point is killed and paused once, beside all else.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Only faults of these kinds.
+    #[arg(long, value_delimiter = ',', value_parser = KINDS)]
+    only: Vec<String>,
+    /// What the order and the choices are drawn from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The directory for the report and the history, which are replaced.
+    #[arg(long, default_value = "target/faults")]
+    report: PathBuf,
+}
+
+/// Builds what is needed and runs it.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let Arguments { rounds, only, seed, report } = arguments;
+    let (is_of_mutants, kinds) = (only.iter().any(|kind| kind == "mutants"), only.len());
+    ensure!(!is_of_mutants || kinds == 1, "they run alone: --only mutants");
+    // Together with what the tests build, so that nothing is compiled in two ways.
+    let binaries = ["--bin", "ordain-broken", "--bin", "ordain-fire", "--test", "tidy"];
+    let features = ["--features", "ordain/broken"];
+    run::cargo(
+        &[&["build", "--profile", "fire", "--workspace"], &binaries[..], &features].concat(),
+    )?;
+    let toxiproxy = tools::toxiproxy()?;
+    let what = json!({
+        "rounds": rounds,
+        "only": only,
+        "seed": seed,
+        "report": run::root().join(report),
+        "toxiproxy": toxiproxy,
+    });
+    let mut fire = Command::new(run::root().join("target/fire/ordain-fire"));
+    fire.arg(what.to_string()).current_dir(run::root());
+    services::during(|| run::run(&mut fire, "the fleet under fire"))
+}
