@@ -203,9 +203,7 @@ async fn read_row(client: &Client, found: &Found<'_>, path: &str) -> Value {
         .max_by_key(|(_, answer)| answer.outcome["sequence"].as_u64())
         .and_then(|(_, answer)| answer.outcome["receipt"].as_str())
         .expect("a receipt");
-    let row = client.get(&format!("/v1/views/{path}?receipt={newest}&wait=20")).await.unwrap();
-    assert_eq!(row.status, 200, "{path}: {}", row.body);
-    row.json()
+    client.caught_up(&format!("/v1/views/{path}?receipt={newest}&wait=20")).await.json()
 }
 
 fn funds_are_the_sum(state: &Value, events: &[Value]) {

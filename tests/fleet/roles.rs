@@ -44,8 +44,8 @@ async fn no_client_times_out_because_workers_and_views_are_asked_to_end() {
         aggregate: ordain_model::AggregateKey::new("default", "account", "c0").unwrap(),
         sequence: state.at("/sequence").as_u64().unwrap(),
     };
-    let path = format!("/v1/views/accounts/c0?receipt={receipt}&wait=50");
-    let row = client.get(&path).await.unwrap();
+    let path = format!("/v1/views/accounts/c0?receipt={receipt}&wait=20");
+    let row = client.caught_up(&path).await;
     assert_eq!(row.at("/row/funds"), state.at("/state/funds"), "{}", row.body);
     for process in [api, third, view] {
         assert_eq!(process.terminate().await.code(), Some(0));
@@ -103,7 +103,7 @@ async fn several_roles_run_in_one_process() {
     assert_eq!(opened.status, 201, "{}", opened.body);
     let receipt = opened.at("/receipt");
     let path = format!("/v1/views/accounts/a?receipt={}&wait=20", receipt.as_str().unwrap());
-    assert_eq!(client.get(&path).await.unwrap().status, 200);
+    client.caught_up(&path).await;
     assert_eq!(node.terminate().await.code(), Some(0));
 }
 

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::until;
+
 /// A client of one server, over kept-alive connections.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -133,6 +135,19 @@ impl Client {
     /// The connection failed.
     pub async fn get(&self, path: &str) -> Result<Told, reqwest::Error> {
         told(self.http.get(format!("{}{path}", self.address)).send().await?).await
+    }
+
+    /// A row of a view, or some of them, once the view has come as far as the path asks.
+    ///
+    /// # Panics
+    /// When it does not, or there is no such row.
+    pub async fn caught_up(&self, path: &str) -> Told {
+        until("a view to catch up", || async {
+            let told = self.get(path).await.ok()?;
+            assert!([200, 504].contains(&told.status), "{path}: {} {}", told.status, told.body);
+            (told.status == 200).then_some(told)
+        })
+        .await
     }
 }
 

@@ -30,8 +30,9 @@ pub use stores::Stores;
 use std::future::Future;
 use std::time::Duration;
 
-/// How long a test waits for a state before it fails.
-pub const WAIT_MAX: Duration = Duration::from_secs(60);
+/// How long a test waits for a state before it fails. Large, because it only decides how late a
+/// failure is seen; a broker that was killed on a busy machine has taken 50 s to answer again.
+pub const WAIT_MAX: Duration = Duration::from_secs(180);
 
 /// Waits until `state` gives something; fails the test when it takes longer than [`WAIT_MAX`].
 ///

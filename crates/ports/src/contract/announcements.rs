@@ -50,7 +50,7 @@ pub async fn announcements_at_once_are_all_known<W: Announcing>() {
             let own = vec![announced("open", 0), announced("deposit", number)];
             announcements.announce(own.clone()).await.expect("announces");
             let known = known(&*announcements).await;
-            assert!(own.iter().all(|one| known.contains(one)), "an announcement is not known");
+            assert!(own.iter().all(|one| known.contains(one)), "one was forgotten");
         });
     }
     running.join_all().await;

@@ -98,7 +98,7 @@ pub async fn the_latest_of_many_heartbeats_at_once_stays<W: Beating>() {
         running.spawn(async move {
             heartbeats.beat(heartbeat("a", beat)).await.expect("beats");
             let given = beats(&*heartbeats).await["a"].beat;
-            assert!(given >= beat, "{given} after {beat}");
+            assert!(given >= beat, "the last heartbeats: {given} after {beat}");
         });
     }
     running.join_all().await;

@@ -8,15 +8,15 @@ use ordain_ports::{Error, Heartbeat, Heartbeats};
 use crate::broken::Breakage;
 
 super::caught! {
-    heartbeats_of_which_the_first_stays: KeepsTheFirst,
+    heartbeats_of_which_the_earliest_stays: KeepsTheEarliest,
         heartbeats::the_last_heartbeat_of_each_member_is_given, "the last heartbeats";
     heartbeats_that_replace_later_ones: KeepsTheNewcomer,
         heartbeats::an_earlier_heartbeat_never_replaces_a_later_one, "the last heartbeats";
-    heartbeats_at_once_that_replace_later_ones: KeepsTheFirst,
-        heartbeats::the_latest_of_many_heartbeats_at_once_stays, " after ";
+    heartbeats_at_once_that_replace_later_ones: KeepsTheEarliest,
+        heartbeats::the_latest_of_many_heartbeats_at_once_stays, "the last heartbeats";
     members_that_come_back: KeepsTheNewcomer,
         heartbeats::who_has_left_is_not_given, "the last heartbeats";
-    members_that_never_leave: KeepsTheFirst,
+    members_that_never_leave: KeepsTheEarliest,
         heartbeats::who_has_left_is_not_given, "the last heartbeats";
 }
 
@@ -24,23 +24,25 @@ super::caught! {
 type Kept = Mutex<Vec<Heartbeat>>;
 
 #[derive(Default)]
-struct KeepsTheFirst(Arc<First>);
+struct KeepsTheEarliest(Arc<Earliest>);
 
 #[derive(Default)]
-struct First(Kept);
+struct Earliest(Kept);
 
-impl Breakage for KeepsTheFirst {
+impl Breakage for KeepsTheEarliest {
     fn heartbeats(self: &Arc<Self>, _: Arc<dyn Heartbeats>) -> Arc<dyn Heartbeats> {
         self.0.clone()
     }
 }
 
 #[async_trait]
-impl Heartbeats for First {
+impl Heartbeats for Earliest {
     async fn beat(&self, heartbeat: Heartbeat) -> Result<(), Error> {
         let mut kept = self.0.lock().expect("kept");
-        if kept.iter().all(|one| one.member != heartbeat.member) {
-            kept.push(heartbeat);
+        match kept.iter_mut().find(|one| one.member == heartbeat.member) {
+            Some(one) if heartbeat.beat < one.beat => *one = heartbeat,
+            Some(_) => {}
+            None => kept.push(heartbeat),
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ super::caught! {
     announcements_that_are_forgotten: Forgets,
         announcements::what_was_announced_is_known_for_good, "one was forgotten";
     announcements_that_take_the_place_of_others: KnowsTheLast,
-        announcements::announcements_at_once_are_all_known, "assertion";
+        announcements::announcements_at_once_are_all_known, "one was forgotten";
 }
 
 #[derive(Default)]
