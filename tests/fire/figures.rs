@@ -37,6 +37,12 @@ pub(crate) struct During {
 }
 
 impl Waits {
+    /// Of these, in nanoseconds.
+    pub(crate) fn of(mut waits: Vec<u64>) -> Self {
+        waits.sort_unstable();
+        Self(waits)
+    }
+
     /// The wait that this share of the commands does not pass, in milliseconds.
     pub(crate) fn milliseconds(&self, share: f64) -> f64 {
         let place = (share * self.0.len() as f64) as usize;
@@ -61,8 +67,7 @@ impl Figures {
             per_second.resize(per_second.len().max(second + 1), 0);
             per_second[second] += 1;
         }
-        let mut all = Waits(commands.iter().map(|(begun, ended)| ended - begun).collect());
-        all.sort();
+        let all = Waits::of(commands.iter().map(|(begun, ended)| ended - begun).collect());
         let mut during: BTreeMap<_, During> = BTreeMap::new();
         for blow in blows {
             let of = during.entry((blow.kind, blow.name.clone())).or_default();

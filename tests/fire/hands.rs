@@ -122,7 +122,7 @@ async fn close_redis_connections(servers: &OwnServices) {
 
 /// Until there is a primary again.
 #[expect(clippy::expect_used, reason = "a fault that is not made proves nothing")]
-async fn step_down(url: &str) {
+pub(crate) async fn step_down(url: &str) {
     let client = mongodb::Client::with_uri_str(url).await.expect("mongodb");
     let admin = client.database("admin");
     let down = doc! { "replSetStepDown": STEPPED_DOWN_SECONDS, "force": true };

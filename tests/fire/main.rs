@@ -3,6 +3,7 @@
 
 mod figures;
 mod hands;
+mod measured;
 mod mutants;
 mod picture;
 mod plan;
@@ -37,7 +38,7 @@ struct Arguments {
 
 /// So much that a run of some hundred faults has some hundred thousand commands.
 const fn load(seed: u64) -> Load {
-    Load { seed, clients: 128, answers: 700 }
+    Load { seed, clients: 128, answers: 1_300 }
 }
 
 #[tokio::main]
@@ -58,12 +59,13 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> bool {
     let Arguments { only, seed, report, .. } = arguments;
     std::fs::create_dir_all(report).expect("a directory for the report");
-    if !only.iter().any(|kind| kind == "mutants") {
-        return fire(arguments).await;
-    }
-    let (text, is_well) = mutants::run_all(*seed).await;
-    std::fs::write(report.join("MUTANTS.md"), text).expect("a report");
-    eprintln!("the report is {}", report.join("MUTANTS.md").display());
+    let (file, (text, is_well)) = match only.first().map(String::as_str) {
+        Some("mutants") => ("MUTANTS.md", mutants::run_all(*seed).await),
+        Some("measured") => ("MEASURED.md", measured::measure().await),
+        _ => return fire(arguments).await,
+    };
+    std::fs::write(report.join(file), text).expect("a report");
+    eprintln!("the report is {}", report.join(file).display());
     is_well
 }
 

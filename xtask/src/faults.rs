@@ -10,10 +10,12 @@ use serde_json::json;
 use crate::{run, services, tools};
 
 /// The kinds of faults there are.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "point", "kill", "pause", "leave", "link", "kafka", "mongodb", "redis", "replay", "foreign",
-    "raise", "mutants",
+    "raise", "mutants", "measured",
 ];
+/// Those that run alone.
+const ALONE: [&str; 2] = ["mutants", "measured"];
 
 /// What to run.
 #[derive(Debug, Clone, Args)]
@@ -21,7 +23,8 @@ const KINDS: [&str; 12] = [
     cargo xtask faults                              one round of all faults\n  \
     cargo xtask faults --rounds 5 --seed 7          what tests/faults/RESULTS.md records\n  \
     cargo xtask faults --only redis,kafka           outages of these servers alone\n  \
-    cargo xtask faults --only mutants               builds that break a promise, all of them")]
+    cargo xtask faults --only mutants               builds that break a promise, all of them\n  \
+    cargo xtask faults --only measured              how long answers take while one thing fails")]
 pub(crate) struct Arguments {
     /// How many rounds; in each every crash point is killed and paused once, beside all else.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -40,8 +43,10 @@ pub(crate) struct Arguments {
 /// Builds what is needed and runs it.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { rounds, only, seed, report } = arguments;
-    let (is_of_mutants, kinds) = (only.iter().any(|kind| kind == "mutants"), only.len());
-    ensure!(!is_of_mutants || kinds == 1, "they run alone: --only mutants");
+    let alone = only.iter().find(|kind| ALONE.contains(&kind.as_str()));
+    if let Some(kind) = alone {
+        ensure!(only.len() == 1, "this kind runs alone: --only {kind}");
+    }
     // Together with what the tests build, so that nothing is compiled in two ways.
     let binaries = ["--bin", "ordain-broken", "--bin", "ordain-fire", "--test", "tidy"];
     let features = ["--features", "ordain/broken"];
