@@ -128,3 +128,76 @@ impl Kafka {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fail::FailScenario;
+    use rdkafka::Message as _;
+    use rdkafka::consumer::{BaseConsumer, Consumer as _};
+    use rdkafka::message::OwnedHeaders;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+    use rdkafka::{Offset, TopicPartitionList};
+
+    use super::*;
+
+    const TOPIC: &str = "some.finalevents";
+    /// How long an answer is under way, so that there is time for a second request.
+    const WAY: Duration = Duration::from_millis(300);
+    /// No answer takes longer to come.
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    /// Which of two events stands first in a log whose broker fails the first request of a fresh
+    /// producer, and takes whatever comes next.
+    async fn first_of_two() -> Vec<u8> {
+        let brokers = MockCluster::new(1).unwrap();
+        brokers.create_topic(TOPIC, 1, 1).unwrap();
+        let settings =
+            Settings { bootstrap_servers: brokers.bootstrap_servers(), ..Settings::default() };
+        let mut config = config(&settings).unwrap();
+        // Each event in a request of its own.
+        let producer = Producer::new(config.set("batch.num.messages", "1")).unwrap();
+        brokers.broker_round_trip_time(1, WAY).unwrap();
+        let failed = RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
+        brokers.request_errors(RDKafkaApiKey::Produce, &[failed]);
+        let mut waiting = Vec::new();
+        for value in [b"first".as_slice(), b"second"] {
+            let (sender, receiver) = oneshot::channel();
+            let key = "default/account/a";
+            let partition = Some(0);
+            let headers = OwnedHeaders::new();
+            let record = Outgoing { topic: TOPIC, partition, key, value, headers };
+            assert!(producer.send(record, Awaited(sender)).is_ok());
+            waiting.push(receiver);
+        }
+        // The wrong variant may be told anything.
+        for told in waiting {
+            drop(timeout(LIMIT, told).await.unwrap());
+        }
+        let read = move || {
+            let mut config = broker::config(&settings).unwrap();
+            let consumer: BaseConsumer = config.set("group.id", "reader").create().unwrap();
+            let mut all = TopicPartitionList::new();
+            all.add_partition_offset(TOPIC, 0, Offset::Beginning).unwrap();
+            consumer.assign(&all).unwrap();
+            let first = consumer.poll(LIMIT).unwrap().unwrap();
+            first.payload().unwrap().to_vec()
+        };
+        tokio::task::spawn_blocking(read).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn events_keep_their_order_when_the_first_request_of_a_producer_fails() {
+        let alone = FailScenario::setup();
+        assert_eq!(first_of_two().await, b"first");
+        alone.teardown();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn with_two_requests_under_way_the_second_event_overtakes_the_first() {
+        let alone = FailScenario::setup();
+        fail::cfg("broken-two-event-requests", "return").unwrap();
+        assert_eq!(first_of_two().await, b"second");
+        alone.teardown();
+    }
+}
