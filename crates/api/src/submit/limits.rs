@@ -58,7 +58,7 @@ impl Default for SubmitLimits {
             in_flight_commands_per_tenant_max: 20_000,
             command_bytes_max: 900_000,
             body_depth_max: 64,
-            look_up_first_ms: 250,
+            look_up_first_ms: 200,
             look_up_gap_ms_max: 2_000,
             look_up_commands_max: 10_000,
             last_look_up_ms_max: 1_000,

@@ -17,7 +17,7 @@ async fn a_lost_reply_is_made_good_by_the_first_look_up() {
     scripted.outcomes.store(&scripted.log.appended(1).await);
     assert!(!is_replay(&answer.await.unwrap()));
     let took = begun.elapsed();
-    assert!(took >= Duration::from_millis(250) && took <= Duration::from_millis(310), "{took:?}");
+    assert!(took >= Duration::from_millis(200) && took <= Duration::from_millis(260), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -30,7 +30,7 @@ async fn all_that_are_due_are_asked_for_in_one_query_and_ever_less_often() {
     }
     let queries = scripted.outcomes.queries();
     assert!(queries.iter().all(|ids| *ids == 40), "{queries:?}");
-    // After 250, 750, 1,750 and 3,750 ms, and at the end of the wait.
+    // After 200, 600, 1,400 and 3,000 ms, and at the end of the wait.
     assert_eq!(queries.len(), 5, "{queries:?}");
 }
 
