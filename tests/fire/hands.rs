@@ -7,9 +7,9 @@ use std::time::Duration;
 use mongodb::bson::doc;
 use ordain_tests::faults::{Links, Memory, Run, Timeline, plant, replay};
 use ordain_tests::{Fleet, OwnServices};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::plan::{OnLink, OnProcess, OnServer};
 
@@ -17,6 +17,9 @@ use crate::plan::{OnLink, OnProcess, OnServer};
 const ENOUGH: u64 = 200;
 /// A server gets so long to be found again by all before the next one fails.
 const BETWEEN_SERVERS: Duration = Duration::from_secs(8);
+/// How large what is no reply is, and how many stand in one write, in each channel.
+const NO_REPLY_BYTES: usize = 200;
+const FLOODED_AT_ONCE: usize = 100;
 /// How long MongoDB's primary does not stand for election.
 const STEPPED_DOWN_SECONDS: i32 = 3;
 
@@ -73,9 +76,9 @@ impl Hand {
             }
             OnServer::Stop(server, long) => {
                 let stopped = async {
-                    servers.signal(server, "-STOP");
+                    assert!(servers.signal(server, "-STOP"), "{server} stops");
                     sleep(long).await;
-                    servers.signal(server, "-CONT");
+                    assert!(servers.signal(server, "-CONT"), "{server} goes on");
                 };
                 self.timeline.during((server, &format!("{server} stopped")), stopped).await;
             }
@@ -83,8 +86,12 @@ impl Hand {
                 let closed = close_redis_connections(servers);
                 self.timeline.during(("redis", "redis closes connections"), closed).await;
             }
+            OnServer::FloodRedis(long) => {
+                let flooded = flood_redis(servers, long);
+                self.timeline.during(("redis", "redis flooded"), flooded).await;
+            }
             OnServer::StepDown => {
-                let stepped = step_down(&servers.services().mongodb);
+                let stepped = step_down(&servers.services().mongodb, STEPPED_DOWN_SECONDS);
                 self.timeline.during(("mongodb", "mongodb steps down"), stepped).await;
             }
             OnServer::Raise(partitions) => {
@@ -108,9 +115,38 @@ impl Hand {
 }
 
 #[expect(clippy::expect_used, reason = "a fault that is not made proves nothing")]
-async fn close_redis_connections(servers: &OwnServices) {
+async fn redis_of(servers: &OwnServices) -> TcpStream {
     let port = *servers.ports("redis").first().expect("a redis of its own");
-    let mut redis = TcpStream::connect(("127.0.0.1", port)).await.expect("redis");
+    TcpStream::connect(("127.0.0.1", port)).await.expect("redis")
+}
+
+/// Publishes what is no reply in every channel, as fast as it is taken.
+#[expect(clippy::expect_used, reason = "a fault that is not made proves nothing")]
+async fn flood_redis(servers: &OwnServices, long: Duration) {
+    let (read, mut write) = redis_of(servers).await.into_split();
+    let mut lines = BufReader::new(read).lines();
+    write.write_all(b"PUBSUB CHANNELS\r\n").await.expect("redis");
+    let mut line = async || lines.next_line().await.expect("redis").unwrap_or_default();
+    let count: usize = line().await.trim_start_matches('*').parse().expect("a count");
+    assert!(count > 0, "nobody waits for replies");
+    let mut flood = String::new();
+    for _ in 0..count {
+        let _length = line().await;
+        let publish = format!("PUBLISH {} {}\r\n", line().await, "x".repeat(NO_REPLY_BYTES));
+        flood += &publish.repeat(FLOODED_AT_ONCE);
+    }
+    // What it answers has to be taken, too.
+    let taken = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    let until = Instant::now() + long;
+    while Instant::now() < until {
+        write.write_all(flood.as_bytes()).await.expect("redis");
+    }
+    taken.abort();
+}
+
+#[expect(clippy::expect_used, reason = "a fault that is not made proves nothing")]
+async fn close_redis_connections(servers: &OwnServices) {
+    let mut redis = redis_of(servers).await;
     for kind in ["pubsub", "normal"] {
         let command = format!("CLIENT KILL TYPE {kind} SKIPME yes\r\n");
         redis.write_all(command.as_bytes()).await.expect("redis");
@@ -122,11 +158,16 @@ async fn close_redis_connections(servers: &OwnServices) {
 
 /// Until there is a primary again.
 #[expect(clippy::expect_used, reason = "a fault that is not made proves nothing")]
-pub(crate) async fn step_down(url: &str) {
+pub(crate) async fn step_down(url: &str, seconds: i32) {
     let client = mongodb::Client::with_uri_str(url).await.expect("mongodb");
     let admin = client.database("admin");
-    let down = doc! { "replSetStepDown": STEPPED_DOWN_SECONDS, "force": true };
+    let down = doc! { "replSetStepDown": seconds, "force": true };
     admin.run_command(down).await.expect("a primary that steps down");
+    is_primary(&admin).await;
+}
+
+/// Waits until whoever answers there is a primary.
+pub(crate) async fn is_primary(admin: &mongodb::Database) {
     ordain_tests::until("a primary", || async {
         let hello = admin.run_command(doc! { "hello": 1 }).await.ok()?;
         hello.get_bool("isWritablePrimary").ok()?.then_some(())

@@ -72,14 +72,15 @@ async fn run(arguments: &Arguments) -> bool {
 /// Ends what was being done when a run broke off.
 async fn heal((servers, run): (&OwnServices, &mut Run)) {
     for server in SERVERS {
-        servers.signal(server, "-CONT");
+        // One that was killed does not get it, and is started.
+        let _goes_on = servers.signal(server, "-CONT");
         servers.start_again(server).await;
     }
     run.heal().await;
 }
 
 /// What a panic said.
-fn words(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }

@@ -52,6 +52,8 @@ pub(crate) enum OnServer {
     Stop(&'static str, Duration),
     /// Redis closes every connection.
     CloseRedisConnections,
+    /// Somebody publishes in every channel of Redis for this time.
+    FloodRedis(Duration),
     /// MongoDB's primary steps down, and is elected again.
     StepDown,
     /// The log of requests gets so many partitions.
@@ -67,7 +69,7 @@ impl OnServer {
     const fn kind(self) -> &'static str {
         match self {
             Self::Kill(server, _) | Self::Stop(server, _) => server,
-            Self::CloseRedisConnections => "redis",
+            Self::CloseRedisConnections | Self::FloodRedis(_) => "redis",
             Self::StepDown => "mongodb",
             Self::Raise(_) => "raise",
             Self::Replay(_) => "replay",
@@ -174,6 +176,7 @@ fn servers(random: &mut Rng, round: usize) -> Vec<OnServer> {
         OnServer::Kill("redis", seconds(10, 60)),
         OnServer::Stop("redis", seconds(2, 10)),
         OnServer::CloseRedisConnections,
+        OnServer::FloodRedis(seconds(2, 6)),
         OnServer::Kill("kafka", seconds(5, 20)),
         OnServer::Stop("kafka", seconds(2, 10)),
         OnServer::Kill("mongodb", seconds(1, 10)),

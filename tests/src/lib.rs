@@ -11,6 +11,7 @@ mod load;
 mod own_services;
 mod process;
 mod raw;
+mod secondaries;
 mod server;
 mod stores;
 pub mod workload;

@@ -6,6 +6,7 @@ use ordain_testkit::{Services, services};
 use serde_json::Value;
 use tokio::process::Command;
 
+use crate::secondaries::Secondaries;
 use crate::xtask_binary;
 
 /// The servers of one test. They end with it.
@@ -16,6 +17,7 @@ pub struct OwnServices {
     services: Services,
     /// What `cargo xtask services` says of them.
     told: Mutex<Value>,
+    secondaries: Option<Secondaries>,
 }
 
 impl OwnServices {
@@ -34,7 +36,7 @@ impl OwnServices {
     pub async fn of(servers: &[&str]) -> Self {
         let set = format!("test-{}", uuid::Uuid::new_v4().simple());
         // From here on they end with this, also when one of them does not come up.
-        let mut own = Self { set, services: services(), told: Mutex::default() };
+        let mut own = Self { set, services: services(), told: Mutex::default(), secondaries: None };
         own.task("up", servers).await;
         let told = own.look().await;
         for server in servers {
@@ -50,6 +52,38 @@ impl OwnServices {
         own
     }
 
+    /// With two more members of its MongoDB, of which that stays the primary until it fails.
+    ///
+    /// # Panics
+    /// When it has no MongoDB of its own, or they do not become members.
+    #[must_use]
+    pub async fn with_secondaries(mut self) -> Self {
+        let (ports, processes) = (self.ports("mongodb"), self.processes("mongodb"));
+        assert_eq!((ports.len(), processes.len()), (1, 1), "a MongoDB of its own");
+        let secondaries = Secondaries::join(ports[0], processes[0]).await;
+        self.services.mongodb = secondaries.url();
+        self.secondaries = Some(secondaries);
+        self
+    }
+
+    /// The same as [`Self::signal`] for the members that joined its MongoDB.
+    ///
+    /// # Panics
+    /// When one does not get it.
+    pub fn signal_secondaries(&self, signal: &str) {
+        self.secondaries.iter().for_each(|secondaries| secondaries.signal(signal));
+    }
+
+    /// Kills the members that joined its MongoDB, and starts them again with what they had.
+    ///
+    /// # Panics
+    /// When one does not start.
+    pub async fn start_secondaries_again(&self) {
+        if let Some(secondaries) = &self.secondaries {
+            secondaries.start_again().await;
+        }
+    }
+
     /// The ports that one of them listens at: first that of its clients.
     #[must_use]
     pub fn ports(&self, server: &str) -> Vec<u16> {
@@ -60,14 +94,19 @@ impl OwnServices {
         ports.filter_map(|port| port.as_u64()?.try_into().ok()).collect()
     }
 
-    /// Stops one, as if its machine stood still (`-STOP`), or lets it go on (`-CONT`).
-    pub fn signal(&self, server: &str, signal: &str) {
+    /// Stops one, as if its machine stood still (`-STOP`), or lets it go on (`-CONT`). Says whether
+    /// it got the signal.
+    #[must_use]
+    pub fn signal(&self, server: &str, signal: &str) -> bool {
+        let processes = self.processes(server);
+        !processes.is_empty() && processes.into_iter().all(|process| sent(signal, process))
+    }
+
+    fn processes(&self, server: &str) -> Vec<i64> {
         let told = self.told();
         let servers = told["servers"].as_array().into_iter().flatten();
         let found = servers.filter(|one| one["name"] == server);
-        for process in found.filter_map(|one| one["process"].as_i64()) {
-            drop(std::process::Command::new("kill").args([signal, &process.to_string()]).status());
-        }
+        found.filter_map(|one| one["process"].as_i64()).collect()
     }
 
     /// Where they are.
@@ -89,8 +128,11 @@ impl OwnServices {
     /// # Panics
     /// When it does not.
     pub async fn start_again(&self, server: &str) {
+        let before = self.ports(server);
         self.task("up", &[server]).await;
         self.look().await;
+        // Elsewhere it would have begun anew, without what it had.
+        assert_eq!(self.ports(server), before, "{server} has come back where it was");
     }
 
     /// What there is of them now, all of which answer.
@@ -115,6 +157,12 @@ impl OwnServices {
         assert!(output.status.success(), "{task} {arguments:?}: {said}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
+}
+
+/// Whether the process got the signal.
+pub(crate) fn sent(signal: &str, process: i64) -> bool {
+    let sent = std::process::Command::new("kill").args([signal, &process.to_string()]).status();
+    sent.is_ok_and(|sent| sent.success())
 }
 
 impl Drop for OwnServices {

@@ -231,14 +231,15 @@ impl Server {
         }
     }
 
-    /// Asks the process that has had a role for longest to drain, and waits until it is gone.
+    /// Asks the process that has had a role for longest to drain, and waits until it is gone. Gives
+    /// how it ended.
     ///
     /// # Panics
     /// When it does not end.
-    pub async fn terminate_one(&mut self, role: Role) {
+    pub async fn terminate_one(&mut self, role: Role) -> ExitStatus {
         let oldest = self.oldest(role);
         oldest.process.signal("-TERM");
-        oldest.process.ended().await;
+        oldest.process.ended().await
     }
 
     /// Stops the process that has had a role for longest, and lets it go on after this time.

@@ -2,7 +2,7 @@
 //! answer, through whichever API, and all that it sees is written down.
 
 mod calls;
-mod reads;
+pub(super) mod reads;
 mod wishes;
 
 use std::sync::Arc;

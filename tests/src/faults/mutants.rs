@@ -57,11 +57,10 @@ impl Mutant {
         &table::NONE
     }
 
-    /// The crash points of wrong variants that nothing catches yet: holes in the proof, each with
-    /// what it would take.
+    /// The crash points of wrong variants that a test of its own catches, each with that.
     #[must_use]
-    pub const fn uncaught() -> &'static [(&'static str, &'static str)] {
-        table::UNCAUGHT
+    pub const fn elsewhere() -> &'static [(&'static str, &'static str)] {
+        table::ELSEWHERE
     }
 
     /// The one of this name.
@@ -78,7 +77,9 @@ impl Mutant {
         // Building it is no load.
         let _built = crate::broken_binary();
         let own = if self.steps.iter().any(Step::hits_mongodb) {
-            Some(OwnServices::of(&["mongodb"]).await)
+            let own = OwnServices::of(&["mongodb"]).await;
+            let is_cut_off = self.steps.iter().any(Step::cuts_mongodb_off);
+            Some(if is_cut_off { own.with_secondaries().await } else { own })
         } else {
             None
         };

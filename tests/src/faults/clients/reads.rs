@@ -115,7 +115,8 @@ fn is_missing(told: &Told, code: &str) -> bool {
     told.status == 404 && told.at("/code").as_str() == Some(code)
 }
 
-fn found(told: &Told, read: StateRead) -> Option<StateRead> {
+/// What was told of a state, if it is one.
+pub(in crate::faults) fn found(told: &Told, read: StateRead) -> Option<StateRead> {
     #[derive(Deserialize)]
     struct Read<'a> {
         revision: u64,

@@ -2,19 +2,24 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use mongodb::bson::{Document, doc};
-use ordain_checker::history::{Operation, Way};
+use mongodb::options::ReadConcern;
+use ordain_checker::history::{Line, Operation, StateRead, Way};
 use ordain_model::{AggregateKey, Command, Fingerprint, Json, ReplyAddress, Timestamp};
-
+use ordain_ports::partition_of;
 use tokio::time::sleep;
 
+use super::super::clients::reads::found;
 use super::super::run::options;
 use super::super::{Run, Strike};
-use crate::{Client, OwnServices, Role};
+use crate::{Client, OwnServices, Role, works};
 
 /// So many commands a step sends.
 const COMMANDS: u32 = 60;
+/// To so many partitions the log of requests is raised.
+const PARTITIONS_MORE: u32 = 16;
 /// So many answers are waited for until clients count as having got on.
 const ANSWERS: u64 = 300;
 /// Clients of these steps have numbers of their own.
@@ -31,6 +36,11 @@ pub(super) const WENT_BACK: &str = "progress-went-back";
 pub(super) const STORED_LATE: &str = "stored-late";
 /// So long after the first of them was sent MongoDB is killed.
 const KILLED_AFTER: Duration = Duration::from_millis(150);
+/// MongoDB's secondaries are stopped so long after the first of them was sent, twice so long the
+/// second time, until the primary alone has taken some; and then nothing else is done for so long.
+const CUT_OFF_AFTER: Duration = Duration::from_millis(60);
+const CUTS_OFF_MAX: u32 = 10;
+const CUT_OFF_FOR: Duration = Duration::from_millis(600);
 /// So far the clocks of two processes may be apart.
 const CLOCK_ERROR: Duration = Duration::from_secs(1);
 
@@ -59,6 +69,9 @@ pub(super) enum Step {
     MongoKilled,
     /// MongoDB is away until the deadlines of what it was just being sent are over.
     MongoAwayPastDeadlines,
+    /// MongoDB's primary is cut off from the others with what it was just being sent, and another
+    /// one is elected once the deadlines of that are over.
+    MongoRollsBack,
     /// More partitions, with commands in them before any worker has seen them.
     MorePartitions,
 }
@@ -66,7 +79,12 @@ pub(super) enum Step {
 impl Step {
     /// Whether it needs a MongoDB that nobody else uses.
     pub(super) const fn hits_mongodb(&self) -> bool {
-        matches!(self, Self::MongoKilled | Self::MongoAwayPastDeadlines)
+        matches!(self, Self::MongoKilled | Self::MongoAwayPastDeadlines | Self::MongoRollsBack)
+    }
+
+    /// Whether that MongoDB has to have three members.
+    pub(super) const fn cuts_mongodb_off(&self) -> bool {
+        matches!(self, Self::MongoRollsBack)
     }
 
     /// Takes it. Gives what was seen that must not be.
@@ -84,6 +102,7 @@ impl Step {
                 run.gets_on(ANSWERS).await;
             }
             Self::MongoAwayPastDeadlines => return away_past_deadlines(run, own?).await,
+            Self::MongoRollsBack => rolls_back(run, own?).await,
             Self::GoesOn => drop(run.gets_on(ANSWERS).await),
             Self::PausedView => paused_view(run).await,
             Self::PausedWorker => return paused_worker(run).await,
@@ -94,9 +113,13 @@ impl Step {
             Self::AfterTheDeadline => after_the_deadline(run).await,
             Self::OtherTenant => append(run, "other", |n| format!("a{}", n % 10)).await,
             Self::MorePartitions => {
-                let ensured = run.fleet.ensure(Some(16)).await;
+                let ensured = run.fleet.ensure(Some(PARTITIONS_MORE)).await;
                 assert!(ensured.is_ok(), "{ensured:?}");
                 append(run, "default", |n| format!("new-{n}")).await;
+                works(&run.server.processes(Role::Worker), PARTITIONS_MORE).await;
+                run.gets_on(ANSWERS).await;
+                // Progress goes past whatever was left out.
+                append(run, "default", newer).await;
             }
         }
         None
@@ -208,13 +231,13 @@ async fn same_id_elsewhere(run: &mut Run) {
 }
 
 /// Deposits that are not to be taken up later than this, and how a header says that.
-fn timely(by: SystemTime, count: u32) -> (Vec<Operation>, String) {
+fn timely(name: &str, by: SystemTime, count: u32) -> (Vec<Operation>, String) {
     let since = by.duration_since(UNIX_EPOCH).unwrap_or_default();
     let nanoseconds = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
     let deadline = Timestamp::from_nanoseconds(nanoseconds).to_string();
     let timely = |number| Operation {
         deadline: Some(nanoseconds),
-        ..operation(format!("a{}", number % 10), "deposit", format!("timely-{number}"))
+        ..operation(format!("a{}", number % 10), "deposit", format!("{name}-{number}"))
     };
     ((0..count).map(timely).collect(), deadline)
 }
@@ -224,7 +247,7 @@ fn timely(by: SystemTime, count: u32) -> (Vec<Operation>, String) {
 async fn away_past_deadlines(run: &mut Run, own: &OwnServices) -> Option<&'static str> {
     let api = run.server.client();
     let by = SystemTime::now() + DEADLINE;
-    let (timely, deadline) = timely(by, COMMANDS);
+    let (timely, deadline) = timely("timely", by, COMMANDS);
     let headers = [("ordain-deadline", deadline.as_str()), ("prefer", "respond-async")];
     let sent = join_all(timely.iter().map(|one| send(run, &api, one, &headers)));
     let killed = async {
@@ -249,9 +272,89 @@ async fn away_past_deadlines(run: &mut Run, own: &OwnServices) -> Option<&'stati
     found.map(|_| STORED_LATE)
 }
 
+/// Sends commands that have still time and stops the secondaries, until the primary alone has some
+/// of them; reads the states that it has then, and lets the others elect one of them when there is
+/// no time any more.
+async fn rolls_back(run: &mut Run, own: &OwnServices) {
+    let api = run.server.client();
+    for attempt in 1..=CUTS_OFF_MAX {
+        let by = SystemTime::now() + DEADLINE;
+        let (timely, deadline) = timely(&format!("timely{attempt}"), by, COMMANDS);
+        let headers = [("ordain-deadline", deadline.as_str()), ("prefer", "respond-async")];
+        let sent = join_all(timely.iter().map(|one| send(run, &api, one, &headers)));
+        let cut_off = async {
+            sleep(attempt * CUT_OFF_AFTER).await;
+            own.signal_secondaries("-STOP");
+            sleep(CUT_OFF_FOR).await;
+        };
+        tokio::join!(sent, cut_off);
+        if may_vanish(own, &format!("/timely{attempt}-")).await {
+            break;
+        }
+        own.signal_secondaries("-CONT");
+        run.gets_on(ANSWERS).await;
+    }
+    for account in 0..10 {
+        read_state(run, &api, &format!("a{account}")).await;
+    }
+    own.kill("mongodb").await;
+    sleep(DEADLINE).await;
+    // What the primary had sent to them, and they have not taken, is gone with their connections.
+    own.start_secondaries_again().await;
+    run.gets_on(ANSWERS).await;
+}
+
+/// Whether the primary has successes of requests of this name that no majority has.
+#[expect(clippy::expect_used, reason = "a test that cannot read its server has failed")]
+async fn may_vanish(own: &OwnServices, name: &str) -> bool {
+    let client = mongodb::Client::with_uri_str(&own.services().mongodb).await.expect("a server");
+    let names = client.list_database_names().await.expect("databases");
+    for database in names.iter().filter(|name| name.starts_with("test-")) {
+        let commits = client.database(database).collection::<Document>("commits");
+        let successes = doc! { "_id": { "$regex": name }, "outcome": "SUCCESS" };
+        let has = async |concern: ReadConcern| {
+            let found = commits.find(successes.clone()).read_concern(concern).await;
+            found.expect("commits").count().await
+        };
+        if has(ReadConcern::local()).await > has(ReadConcern::majority()).await {
+            return true;
+        }
+    }
+    false
+}
+
+/// Reads an account's state, if it can be read, and writes it down.
+async fn read_state(run: &Run, api: &Client, account: &str) {
+    let called = run.memory.now();
+    let Ok(told) = api.get(&format!("/v1/account/{account}")).await else { return };
+    let read = StateRead {
+        called,
+        at: run.memory.now(),
+        session: NUMBER,
+        aggregate: format!("default/account/{account}"),
+        revision: 0,
+        sequence: 0,
+        state: String::new(),
+    };
+    if let Some(read) = found(&told, read).filter(|_| told.status == 200) {
+        run.memory.write(&Line::StateRead(read));
+    }
+}
+
+/// Names of new accounts, in every partition in turn.
+#[expect(clippy::expect_used, reason = "these names are keys")]
+fn newer(number: u32) -> String {
+    let is_in_turn = |name: &String| {
+        let key = AggregateKey::new("default", "account", name).expect("a key");
+        partition_of(&key, PARTITIONS_MORE) == number % PARTITIONS_MORE
+    };
+    let mut names = (0_u32..).map(|nth| format!("newer-{number}-{nth}"));
+    names.find(is_in_turn).unwrap_or_default()
+}
+
 async fn after_the_deadline(run: &mut Run) {
     let api = run.server.client();
-    let (timely, deadline) = timely(SystemTime::now() + DEADLINE, 8);
+    let (timely, deadline) = timely("timely", SystemTime::now() + DEADLINE, 8);
     let headers = [("ordain-deadline", deadline.as_str())];
     join_all(timely.iter().map(|one| send(run, &api, one, &headers))).await;
     sleep(2 * DEADLINE).await;
