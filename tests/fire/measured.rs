@@ -12,13 +12,16 @@ use tokio::time::{Instant, interval, sleep, sleep_until};
 
 use self::probe::{Probe, Sent};
 use crate::figures::Waits;
-use crate::hands::step_down;
+use crate::hands::{is_primary, step_down};
+use crate::report;
 
 const PARTITIONS: u32 = 8;
 /// How long the probe goes on before each fault, and behind its beginning at least.
 const AROUND: Duration = Duration::from_secs(10);
 /// How long Redis is away.
 const REDIS_AWAY: Duration = Duration::from_secs(30);
+/// For so many seconds a primary that has stepped down is none again.
+const LONG: i32 = 30;
 /// So much more the slowest of a hundred may wait because Redis is away.
 const REDIS_COSTS_MAX: f64 = 300.0;
 /// This share of the throughput is kept while workers come and go.
@@ -28,39 +31,32 @@ const STORM: Duration = Duration::from_secs(60);
 const STORM_EVERY: Duration = Duration::from_secs(5);
 const CLIENTS: usize = 64;
 
-const HEAD: &str = "# What faults cost\n\n\
-    Commands were sent at fixed times, 100 a second to 64 accounts, each again under its id until \
-    it was answered. Waits are from the planned time to the outcome, in milliseconds, of those that \
-    were due from the fault until all was answered again. Silence is the longest time without any \
-    outcome. TIMEOUT counts the calls that were so answered.\n\n\
+const AGAIN: &str = "Again: `cargo xtask faults --only measured`.";
+const TABLE: &str = "\n\n\
+    Commands were sent at fixed times, 100 a second to 64 accounts through two APIs, each again \
+    under its id until it was answered. Waits are from the planned time to the outcome, in \
+    milliseconds, of those that were due from the fault until it was over, and for 10 s at least. \
+    Silence is the longest time without any outcome. TIMEOUT counts the calls that were so \
+    answered.\n\n\
     | what fails | commands | median | p99 | longest | silence | TIMEOUT |\n\
     |---|---|---|---|---|---|---|\n";
 
 /// The fleet that is measured, as it is by default.
-pub(crate) struct Measured {
+struct Measured {
     servers: OwnServices,
     fleet: Fleet,
     server: Server,
     probe: Probe,
+    /// The table, and what is to be said below it.
     text: String,
+    notes: String,
 }
 
 /// Measures all of it. Gives a report, and whether nothing was lost and the limits are kept.
 pub(crate) async fn measure() -> (String, bool) {
     let mut measured = Measured::begin().await;
-    let quiet = measured.during("nothing", async |_| sleep(AROUND).await).await;
-    let killed = measured
-        .during("a worker is killed, and not replaced", async |this| {
-            this.server.kill_one(Role::Worker).await;
-        })
-        .await;
-    measured.complete().await;
-    let left = measured
-        .during("a worker is asked to leave, and not replaced", async |this| {
-            this.server.terminate_one(Role::Worker).await;
-        })
-        .await;
-    measured.complete().await;
+    let quiet = measured.during("nothing", async |_| {}).await;
+    measured.without_a_worker().await;
     let redis = measured
         .during("Redis is killed and away for 30 s", async |this| {
             this.servers.kill("redis").await;
@@ -68,45 +64,31 @@ pub(crate) async fn measure() -> (String, bool) {
             this.servers.start_again("redis").await;
         })
         .await;
+    let costs = measured.describe_redis(&quiet, &redis);
+    measured.elections().await;
     measured
-        .during("MongoDB's primary steps down and is elected again after 3 s", async |this| {
-            step_down(&this.servers.services().mongodb).await;
+        .during("the only broker is killed and started again at once", async |this| {
+            this.servers.kill("kafka").await;
+            this.servers.start_again("kafka").await;
         })
         .await;
-    for server in ["mongodb", "kafka"] {
-        let name = format!("{server} is killed and started again at once");
-        measured.during(&name, async |this| this.restart(server).await).await;
-    }
-    let (calm, stormy) = measured.storm().await;
-    let more = p99(&redis) - p99(&quiet);
-    let timeouts: u32 = redis.iter().map(|sent| sent.timeouts).sum();
-    measured.describe_partitions("killed", &killed);
-    measured.describe_partitions("asked to leave", &left);
-    let kept = stormy as f64 / calm.max(1) as f64;
-    let _ = writeln!(
-        measured.text,
-        "\nWhile Redis was away the 99th percentile was {more:.0} ms more (at most \
-         {REDIS_COSTS_MAX:.0}), with {timeouts} TIMEOUT (none may be). {CLIENTS} clients got \
-         {stormy} outcomes a second while a worker left and another joined every 5 s, for \
-         {calm} before: {:.0} % were kept (at least {:.0}).",
-        kept * 100.0,
-        KEPT_MIN * 100.0,
-    );
+    let keeps = measured.storm().await;
     let is_whole = measured.probe.is_whole().await;
     let found = if is_whole { "Every" } else { "**Not every**" };
-    let _ = writeln!(measured.text, "\n{found} account has what its commands were answered.");
-    let keeps = more <= REDIS_COSTS_MAX && timeouts == 0 && kept >= KEPT_MIN;
-    measured.server.terminate().await;
-    (measured.text, is_whole && keeps)
+    let _ = writeln!(measured.notes, "\n{found} account has what its commands were answered.");
+    assert!(measured.server.terminate().await.success(), "they leave in order");
+    (measured.text + &measured.notes, costs && keeps && is_whole)
 }
 
 impl Measured {
     async fn begin() -> Self {
-        let servers = OwnServices::of(&SERVERS).await;
+        let servers = OwnServices::of(&SERVERS).await.with_secondaries().await;
         let fleet = Fleet::on(servers.services());
         let server = fleet.serve(&options()).await;
         let probe = Probe::open(&server).await;
-        Self { servers, fleet, server, probe, text: HEAD.to_owned() }
+        let machine = report::machine(&report::commit());
+        let text = format!("# What faults cost\n\n{machine} {AGAIN}{TABLE}");
+        Self { servers, fleet, server, probe, text, notes: String::new() }
     }
 
     /// Does something while the probe sends, and writes down what that cost those who were due
@@ -141,6 +123,49 @@ impl Measured {
         );
     }
 
+    /// One worker of three goes, in two ways.
+    async fn without_a_worker(&mut self) {
+        let killed = async |this: &mut Self| this.server.kill_one(Role::Worker).await;
+        let due = self.during("a worker is killed, and not replaced", killed).await;
+        self.describe_partitions("killed", &due);
+        self.complete().await;
+        let left = async |this: &mut Self| {
+            assert!(this.server.terminate_one(Role::Worker).await.success(), "it leaves in order");
+        };
+        let due = self.during("a worker is asked to leave, and not replaced", left).await;
+        self.describe_partitions("asked to leave", &due);
+        self.complete().await;
+    }
+
+    /// MongoDB's primary goes, in two ways.
+    async fn elections(&mut self) {
+        self.during(
+            "MongoDB's primary steps down, and another of three is elected",
+            async |this| {
+                step_down(&this.servers.services().mongodb, LONG).await;
+            },
+        )
+        .await;
+        self.first_is_primary().await;
+        self.during("MongoDB's primary is killed, and another of three is elected", async |this| {
+            this.servers.kill("mongodb").await;
+        })
+        .await;
+        self.servers.start_again("mongodb").await;
+    }
+
+    /// Says what Redis being away costs, and whether that is as little as it has to be.
+    fn describe_redis(&mut self, quiet: &[Sent], away: &[Sent]) -> bool {
+        let more = p99(away) - p99(quiet);
+        let timeouts: u32 = away.iter().map(|sent| sent.timeouts).sum();
+        let _ = writeln!(
+            self.notes,
+            "\nWhile Redis was away the 99th percentile was {more:.0} ms more (at most \
+             {REDIS_COSTS_MAX:.0}), with {timeouts} TIMEOUT (none may be).",
+        );
+        more <= REDIS_COSTS_MAX && timeouts == 0
+    }
+
     /// The longest wait of each partition: those of the worker that went stand out.
     fn describe_partitions(&mut self, how: &str, due: &[Sent]) {
         let longest = |partition| {
@@ -149,35 +174,48 @@ impl Measured {
         };
         let longest: Vec<_> = (0..PARTITIONS).map(|nth| longest(nth).to_string()).collect();
         let _ = writeln!(
-            self.text,
+            self.notes,
             "\nThe longest wait in each of the {PARTITIONS} partitions when one worker of three was \
              {how}: {} ms.",
             longest.join(", ")
         );
     }
 
-    async fn restart(&self, server: &str) {
-        self.servers.kill(server).await;
-        self.servers.start_again(server).await;
+    /// Waits until the member that has the precedence is MongoDB's primary again.
+    #[expect(clippy::expect_used, reason = "a fleet that does not stand cannot be measured")]
+    async fn first_is_primary(&self) {
+        let port = self.servers.ports("mongodb")[0];
+        let url = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
+        let first = mongodb::Client::with_uri_str(url).await.expect("a member");
+        is_primary(&first.database("admin")).await;
     }
 
-    /// Outcomes a second while nothing happens, and while workers come and go.
-    async fn storm(&mut self) -> (u64, u64) {
+    /// Says how many outcomes there are while workers come and go, and whether they are as many as
+    /// they have to be.
+    async fn storm(&mut self) -> bool {
         eprintln!("measuring: a worker leaves and another joins every 5 s");
         let probe = self.probe.clone();
-        let calm = probe.press(CLIENTS, sleep(STORM)).await;
-        let stormy = probe
-            .press(CLIENTS, async {
-                let mut times = interval(STORM_EVERY);
-                for _ in 0..STORM.as_secs() / STORM_EVERY.as_secs() {
-                    times.tick().await;
-                    self.server.terminate_one(Role::Worker).await;
-                    self.start_missing().await;
-                }
+        let calm = probe.press(CLIENTS, sleep(STORM)).await / STORM.as_secs();
+        let blown = async {
+            let mut times = interval(STORM_EVERY);
+            for _ in 0..STORM.as_secs() / STORM_EVERY.as_secs() {
                 times.tick().await;
-            })
-            .await;
-        (calm / STORM.as_secs(), stormy / STORM.as_secs())
+                let status = self.server.terminate_one(Role::Worker).await;
+                assert!(status.success(), "it leaves in order");
+                self.start_missing().await;
+            }
+            times.tick().await;
+        };
+        let stormy = probe.press(CLIENTS, blown).await / STORM.as_secs();
+        let kept = stormy as f64 / calm.max(1) as f64;
+        let _ = writeln!(
+            self.notes,
+            "\n{CLIENTS} clients got {stormy} outcomes a second while a worker left and another \
+             joined every 5 s, {calm} before: {:.0} % were kept (at least {:.0}).",
+            kept * 100.0,
+            KEPT_MIN * 100.0,
+        );
+        kept >= KEPT_MIN
     }
 
     /// Starts others where some have ended, and waits until all work.

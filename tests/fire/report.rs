@@ -27,18 +27,23 @@ pub(crate) fn commit() -> String {
     said("git", &["describe", "--always", "--dirty"])
 }
 
+/// Where and when this commit was run.
+pub(crate) fn machine(commit: &str) -> String {
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    let day = said("date", &["-u", "+%Y-%m-%d"]);
+    format!("All on one machine of {processors} processors, {day}, commit {commit}.")
+}
+
 impl Summary<'_> {
     /// The report, in Markdown.
     pub(crate) fn text(&self, found: &Report, figures: &Figures) -> String {
         let mut text = String::from("# The fleet under fire: a recorded run\n\n");
         let again = self.again();
+        let machine = machine(&self.commit);
         let _ = writeln!(
             text,
-            "Two APIs, three workers and two views on Kafka, MongoDB and Redis of their own, all \
-             on one machine of {} processors. {}, commit {}. Again: `{again}`.\n",
-            std::thread::available_parallelism().map_or(0, usize::from),
-            said("date", &["-u", "+%Y-%m-%d"]),
-            self.commit,
+            "Two APIs, three workers and two views on Kafka, MongoDB and Redis of their own. \
+             {machine} Again: `{again}`.\n",
         );
         let totals = &found.totals;
         let _ = writeln!(
