@@ -2,6 +2,7 @@
 //! same time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mongodb::bson::doc;
@@ -135,13 +136,20 @@ async fn flood_redis(servers: &OwnServices, long: Duration) {
         let publish = format!("PUBLISH {} {}\r\n", line().await, "x".repeat(NO_REPLY_BYTES));
         flood += &publish.repeat(FLOODED_AT_ONCE);
     }
-    // What it answers has to be taken, too.
-    let taken = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    // It answers how many each reached.
+    let reached = Arc::<AtomicU64>::default();
+    let counted = Arc::clone(&reached);
+    let taken = tokio::spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            counted.fetch_add(u64::from(line != ":0"), Ordering::Relaxed);
+        }
+    });
     let until = Instant::now() + long;
     while Instant::now() < until {
         write.write_all(flood.as_bytes()).await.expect("redis");
     }
     taken.abort();
+    assert!(reached.load(Ordering::Relaxed) > 0, "nobody was reached");
 }
 
 #[expect(clippy::expect_used, reason = "a fault that is not made proves nothing")]

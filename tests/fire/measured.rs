@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ordain_tests::faults::SERVERS;
 use ordain_tests::{Fleet, OwnServices, Role, Server, ServerOptions, works};
-use tokio::time::{Instant, interval, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use self::probe::{Probe, Sent};
 use crate::figures::Waits;
@@ -37,11 +37,12 @@ const TABLE: &str = "\n\n\
     under its id until it was answered. Waits are from the planned time to the outcome, in \
     milliseconds, of those that were due from the fault until it was over, and for 10 s at least. \
     Silence is the longest time without any outcome. TIMEOUT counts the calls that were so \
-    answered.\n\n\
+    answered. MongoDB has three members, of which another is elected after 4 s of silence (10 s by \
+    default); Kafka is one broker.\n\n\
     | what fails | commands | median | p99 | longest | silence | TIMEOUT |\n\
     |---|---|---|---|---|---|---|\n";
 
-/// The fleet that is measured, as it is by default.
+/// The fleet that is measured. Its settings are those that there are by default.
 struct Measured {
     servers: OwnServices,
     fleet: Fleet,
@@ -56,6 +57,7 @@ struct Measured {
 pub(crate) async fn measure() -> (String, bool) {
     let mut measured = Measured::begin().await;
     let quiet = measured.during("nothing", async |_| {}).await;
+    let calm = measured.probe.press(CLIENTS, sleep(STORM)).await;
     measured.without_a_worker().await;
     let redis = measured
         .during("Redis is killed and away for 30 s", async |this| {
@@ -72,12 +74,15 @@ pub(crate) async fn measure() -> (String, bool) {
             this.servers.start_again("kafka").await;
         })
         .await;
-    let keeps = measured.storm().await;
+    let keeps = measured.storm(calm).await;
     let is_whole = measured.probe.is_whole().await;
     let found = if is_whole { "Every" } else { "**Not every**" };
     let _ = writeln!(measured.notes, "\n{found} account has what its commands were answered.");
-    assert!(measured.server.terminate().await.success(), "they leave in order");
-    (measured.text + &measured.notes, costs && keeps && is_whole)
+    let leave = measured.server.terminate().await.success();
+    if !leave {
+        measured.notes += "\n**Not all processes left in order.**\n";
+    }
+    (measured.text + &measured.notes, costs && keeps && is_whole && leave)
 }
 
 impl Measured {
@@ -192,12 +197,12 @@ impl Measured {
 
     /// Says how many outcomes there are while workers come and go, and whether they are as many as
     /// they have to be.
-    async fn storm(&mut self) -> bool {
+    async fn storm(&mut self, calm: f64) -> bool {
         eprintln!("measuring: a worker leaves and another joins every 5 s");
         let probe = self.probe.clone();
-        let calm = probe.press(CLIENTS, sleep(STORM)).await / STORM.as_secs();
         let blown = async {
             let mut times = interval(STORM_EVERY);
+            times.set_missed_tick_behavior(MissedTickBehavior::Delay);
             for _ in 0..STORM.as_secs() / STORM_EVERY.as_secs() {
                 times.tick().await;
                 let status = self.server.terminate_one(Role::Worker).await;
@@ -206,12 +211,12 @@ impl Measured {
             }
             times.tick().await;
         };
-        let stormy = probe.press(CLIENTS, blown).await / STORM.as_secs();
-        let kept = stormy as f64 / calm.max(1) as f64;
+        let stormy = probe.press(CLIENTS, blown).await;
+        let kept = stormy / calm.max(1.0);
         let _ = writeln!(
             self.notes,
-            "\n{CLIENTS} clients got {stormy} outcomes a second while a worker left and another \
-             joined every 5 s, {calm} before: {:.0} % were kept (at least {:.0}).",
+            "\n{CLIENTS} clients got {stormy:.0} outcomes a second while a worker left and another \
+             joined every 5 s, {calm:.0} while nothing happened: {:.0} % were kept (at least {:.0}).",
             kept * 100.0,
             KEPT_MIN * 100.0,
         );

@@ -77,7 +77,7 @@ impl OwnServices {
     /// Kills the members that joined its MongoDB, and starts them again with what they had.
     ///
     /// # Panics
-    /// When one does not start.
+    /// When one does not answer then.
     pub async fn start_secondaries_again(&self) {
         if let Some(secondaries) = &self.secondaries {
             secondaries.start_again().await;
@@ -99,7 +99,7 @@ impl OwnServices {
     #[must_use]
     pub fn signal(&self, server: &str, signal: &str) -> bool {
         let processes = self.processes(server);
-        !processes.is_empty() && processes.into_iter().all(|process| sent(signal, process))
+        !processes.is_empty() && processes.into_iter().all(|process| send_signal(signal, process))
     }
 
     fn processes(&self, server: &str) -> Vec<i64> {
@@ -159,8 +159,8 @@ impl OwnServices {
     }
 }
 
-/// Whether the process got the signal.
-pub(crate) fn sent(signal: &str, process: i64) -> bool {
+/// Sends a signal to a process; says whether it got it.
+pub(crate) fn send_signal(signal: &str, process: i64) -> bool {
     let sent = std::process::Command::new("kill").args([signal, &process.to_string()]).status();
     sent.is_ok_and(|sent| sent.success())
 }

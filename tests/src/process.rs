@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::WAIT_MAX;
+use crate::own_services::send_signal;
 
 /// A running process that has said that it is ready.
 #[derive(Debug)]
@@ -44,8 +45,8 @@ impl Process {
 
     /// Sends a signal to the process itself, also when a tracer runs it.
     pub fn signal(&self, signal: &str) {
-        let id = self.id.to_string();
-        drop(std::process::Command::new("kill").args([signal, &id]).status());
+        // It may have ended.
+        let _got = send_signal(signal, i64::from(self.id));
     }
 
     /// How many bytes of memory it holds.

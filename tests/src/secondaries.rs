@@ -1,6 +1,8 @@
 //! Two more members for the MongoDB of one test, so that its primary can be cut off from a majority
 //! and what it has be rolled back.
 
+use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -10,12 +12,16 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 
-use crate::own_services::sent;
+use crate::own_services::send_signal;
 use crate::until;
 
 /// How long members are silent until another primary is elected, in milliseconds. The one that is
 /// cut off takes itself for the primary for as long.
 const ELECTION_MS: i32 = 4_000;
+
+/// Below the ports that systems give to outgoing connections, so that a member that is started
+/// again does not find such a connection at its port.
+const PORTS: Range<u16> = 20_000..32_000;
 
 /// The members that joined. They end with it.
 #[derive(Debug)]
@@ -48,7 +54,8 @@ impl Secondaries {
         let mut set: Document = told.get_document("config").expect("its config").clone();
         let first = host(0, primary, 2);
         set.insert("members", [first, host(1, members[0].port, 1), host(2, members[1].port, 1)]);
-        set.insert("version", told_version(&set) + 1);
+        let version = set.get_i32("version").expect("its version");
+        set.insert("version", version + 1);
         let mut settings = set.get_document("settings").cloned().unwrap_or_default();
         settings.insert("electionTimeoutMillis", ELECTION_MS);
         set.insert("settings", settings);
@@ -80,7 +87,7 @@ impl Secondaries {
     pub(crate) fn signal(&self, signal: &str) {
         for member in &self.members {
             let process = member.process.try_lock().ok().and_then(|process| process.id());
-            let is_sent = process.is_some_and(|process| sent(signal, i64::from(process)));
+            let is_sent = process.is_some_and(|process| send_signal(signal, i64::from(process)));
             assert!(is_sent, "{signal} to {process:?}");
         }
     }
@@ -92,24 +99,26 @@ impl Secondaries {
             process.kill().await.expect("a server that ends");
             *process = run(&member.program, member.port, member.directory.path());
         }
+        for member in &self.members {
+            let url = format!("mongodb://127.0.0.1:{}/?directConnection=true", member.port);
+            let client = Client::with_uri_str(url).await.expect("a member");
+            until("a member to answer", || async {
+                client.database("admin").run_command(doc! { "hello": 1 }).await.ok().map(drop)
+            })
+            .await;
+        }
     }
-}
-
-/// The version of a set's configuration.
-fn told_version(set: &Document) -> i32 {
-    set.get_i32("version").unwrap_or_default()
 }
 
 #[expect(clippy::expect_used, reason = "a test whose servers do not start has failed")]
 impl Member {
-    fn start(program: &PathBuf) -> Self {
+    fn start(program: &Path) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        // Nobody else takes it in the moment until the server does.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
+        let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        let mut ports = std::iter::repeat_with(|| fastrand::u16(PORTS));
+        let port = ports.find(is_free).expect("a port");
         let process = Mutex::new(run(program, port, directory.path()));
-        Self { program: program.clone(), process, port, directory }
+        Self { program: program.to_owned(), process, port, directory }
     }
 }
 

@@ -84,8 +84,9 @@ impl Probe {
         Sending { stop, sent }
     }
 
-    /// So many clients deposit for this time; gives how many commands were answered in it.
-    pub(crate) async fn press(&self, clients: usize, until: impl Future<Output = ()>) -> u64 {
+    /// So many clients deposit for this time; gives how many commands were answered in a second.
+    pub(crate) async fn press(&self, clients: usize, until: impl Future<Output = ()>) -> f64 {
+        let begun = Instant::now();
         let before = self.count.load(Ordering::SeqCst);
         let stop = Arc::<AtomicBool>::default();
         let mut pressing = JoinSet::new();
@@ -98,10 +99,11 @@ impl Probe {
             });
         }
         until.await;
-        let begun = self.count.load(Ordering::SeqCst) - before;
+        let (sent, took) = (self.count.load(Ordering::SeqCst) - before, begun.elapsed());
         stop.store(true, Ordering::SeqCst);
         pressing.join_all().await;
-        begun.saturating_sub(clients as u64)
+        // Each client waits for one of them.
+        sent.saturating_sub(clients as u64) as f64 / took.as_secs_f64()
     }
 
     async fn deposit(&self, planned: Instant) -> Sent {

@@ -50,11 +50,11 @@ impl Mutant {
         table::ALL
     }
 
-    /// One that is none: it goes through most of what the others go through, and nothing may be
+    /// Those that are none: they go through most of what the others go through, and nothing may be
     /// found.
     #[must_use]
-    pub const fn none() -> &'static Self {
-        &table::NONE
+    pub const fn controls() -> &'static [Self] {
+        table::CONTROLS
     }
 
     /// The crash points of wrong variants that a test of its own catches, each with that.

@@ -36,10 +36,12 @@ pub(super) const WENT_BACK: &str = "progress-went-back";
 pub(super) const STORED_LATE: &str = "stored-late";
 /// So long after the first of them was sent MongoDB is killed.
 const KILLED_AFTER: Duration = Duration::from_millis(150);
-/// MongoDB's secondaries are stopped so long after the first of them was sent, twice so long the
-/// second time, until the primary alone has taken some; and then nothing else is done for so long.
+/// MongoDB's secondaries are stopped so long after the first of them was sent; twice so long the
+/// second time.
 const CUT_OFF_AFTER: Duration = Duration::from_millis(60);
+/// So often at most, until the primary alone has taken some of them.
 const CUTS_OFF_MAX: u32 = 10;
+/// So long it may then take some.
 const CUT_OFF_FOR: Duration = Duration::from_millis(600);
 /// So far the clocks of two processes may be apart.
 const CLOCK_ERROR: Duration = Duration::from_secs(1);
@@ -277,6 +279,7 @@ async fn away_past_deadlines(run: &mut Run, own: &OwnServices) -> Option<&'stati
 /// no time any more.
 async fn rolls_back(run: &mut Run, own: &OwnServices) {
     let api = run.server.client();
+    let mut is_cut_off = false;
     for attempt in 1..=CUTS_OFF_MAX {
         let by = SystemTime::now() + DEADLINE;
         let (timely, deadline) = timely(&format!("timely{attempt}"), by, COMMANDS);
@@ -288,15 +291,19 @@ async fn rolls_back(run: &mut Run, own: &OwnServices) {
             sleep(CUT_OFF_FOR).await;
         };
         tokio::join!(sent, cut_off);
-        if may_vanish(own, &format!("/timely{attempt}-")).await {
+        is_cut_off = may_vanish(own, &format!("/timely{attempt}-")).await;
+        if is_cut_off {
             break;
         }
         own.signal_secondaries("-CONT");
         run.gets_on(ANSWERS).await;
     }
+    assert!(is_cut_off, "the primary alone had nothing, {CUTS_OFF_MAX} times");
+    let mut states = 0;
     for account in 0..10 {
-        read_state(run, &api, &format!("a{account}")).await;
+        states += u32::from(read_state(run, &api, &format!("a{account}")).await);
     }
+    assert!(states > 0, "no state could be read");
     own.kill("mongodb").await;
     sleep(DEADLINE).await;
     // What the primary had sent to them, and they have not taken, is gone with their connections.
@@ -323,10 +330,10 @@ async fn may_vanish(own: &OwnServices, name: &str) -> bool {
     false
 }
 
-/// Reads an account's state, if it can be read, and writes it down.
-async fn read_state(run: &Run, api: &Client, account: &str) {
+/// Reads an account's state, if it can be read, and writes it down; says whether it could.
+async fn read_state(run: &Run, api: &Client, account: &str) -> bool {
     let called = run.memory.now();
-    let Ok(told) = api.get(&format!("/v1/account/{account}")).await else { return };
+    let Ok(told) = api.get(&format!("/v1/account/{account}")).await else { return false };
     let read = StateRead {
         called,
         at: run.memory.now(),
@@ -336,9 +343,8 @@ async fn read_state(run: &Run, api: &Client, account: &str) {
         sequence: 0,
         state: String::new(),
     };
-    if let Some(read) = found(&told, read).filter(|_| told.status == 200) {
-        run.memory.write(&Line::StateRead(read));
-    }
+    let read = found(&told, read).filter(|_| told.status == 200);
+    read.inspect(|read| run.memory.write(&Line::StateRead(read.clone()))).is_some()
 }
 
 /// Names of new accounts, in every partition in turn.

@@ -16,7 +16,17 @@ const BROKEN_LINE: &[&str] =
 
 /// What breaks nothing and goes through most of what mutants go through: in it nothing may be
 /// found.
-pub(super) const NONE: Mutant = Mutant {
+pub(super) const CONTROLS: &[Mutant] = &[NONE, NONE_CUT_OFF];
+
+const NONE_CUT_OFF: Mutant = Mutant {
+    name: "nothing-cut-off",
+    breaks: "nothing, and MongoDB's primary is cut off",
+    with: "C4=sleep(150)",
+    steps: &[Step::MongoRollsBack],
+    kinds: &[],
+};
+
+const NONE: Mutant = Mutant {
     name: "nothing",
     breaks: "nothing",
     with: "mongo-insert=10%return;C4=sleep(20)",
