@@ -8,6 +8,7 @@ use crate::Role;
 /// How many workers are killed before their events are published.
 const KILLS: [Step; 3] = [KILL, KILL, KILL];
 const KILL: Step = Step::Strike(Strike::Kill, ("C7", Role::Worker), 20);
+const KILL_VIEW: Step = Step::Strike(Strike::Kill, ("C11", Role::View), 30);
 /// What becomes of events that nobody publishes.
 const UNPUBLISHED: &[&str] = &["event-missing", "event-overtakes"];
 /// What becomes of an aggregate's line where it is numbered on what did not come true.
@@ -197,7 +198,8 @@ pub(super) const ALL: &[Mutant] = &[
         breaks: "a new partition is read from its end",
         with: "",
         steps: &[Step::MorePartitions],
-        kinds: &["lost"],
+        // Of the requests, and of the events that a new view follows.
+        kinds: &["lost", "row-missing"],
     },
     Mutant {
         name: "unconditional-view-write",
@@ -210,7 +212,8 @@ pub(super) const ALL: &[Mutant] = &[
         name: "mark-before-rows",
         breaks: "a view's mark is written before the rows",
         with: "",
-        steps: &[Step::Strike(Strike::Kill, ("C11", Role::View), 30)],
+        // Not every batch has marks.
+        steps: &[KILL_VIEW, KILL_VIEW, KILL_VIEW, KILL_VIEW],
         kinds: &["row-differs", "row-missing"],
     },
 ];
