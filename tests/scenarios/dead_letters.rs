@@ -33,5 +33,10 @@ async fn one_bad_command_stops_nobody() {
     assert_eq!(retried.at("/code"), "RULE_PANICKED", "no better than before: {}", retried.body);
     let letter = operators.get(&path).await.unwrap();
     assert_eq!(letter.at("/retries").as_array().map(Vec::len), Some(1), "{}", letter.body);
+    // A backtrace would have kept the whole lane waiting.
+    let log = server.log();
+    let is_told = |line: &&str| line.contains(" panicked ") && line.contains("src/broken.rs");
+    let told: Vec<_> = log.lines().filter(is_told).collect();
+    assert!(!told.is_empty() && told.iter().all(|line| !line.contains("backtrace")), "{log}");
     server.terminate().await;
 }

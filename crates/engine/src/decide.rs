@@ -1,12 +1,11 @@
 //! Decides one command on the state that the earlier ones of its batch leave. Rules are
 //! contained: whatever one does, only its own command is lost.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ordain_model::{
     Code, Command, Commit, Decision, Document, Event, Handler, Limits, NewEvent, Outcome, Source,
-    Timestamp, Unprocessable,
+    Timestamp, Unprocessable, contain,
 };
 use ordain_ports::DeadLetter;
 
@@ -154,13 +153,8 @@ impl Decider {
 
     fn contain<T>(&self, item: &Item, rule: impl FnOnce() -> T) -> Result<T, Verdict> {
         let subject = (&item.aggregate, &item.request);
-        catch_unwind(AssertUnwindSafe(|| self.watch.run(subject, rule))).map_err(|panic| {
-            let text = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied());
-            Verdict::rejected(RULE_PANICKED, text.unwrap_or("the rule panicked"))
-        })
+        contain(|| self.watch.run(subject, rule))
+            .map_err(|panicked| Verdict::rejected(RULE_PANICKED, panicked.to_string()))
     }
 }
 

@@ -1,11 +1,10 @@
 //! Commands and events as records: key, value and headers.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use ordain_model::{
-    AggregateKey, Command, Commit, Event, Json, Name, ReplyAddress, RequestId, Timestamp,
+    AggregateKey, Command, Commit, Event, Json, Name, ReplyAddress, RequestId, Timestamp, contain,
 };
 use ordain_ports::{Content, Damaged, Position, Published, Record};
 use rdkafka::message::{BorrowedMessage, Message as _, OwnedHeaders};
@@ -113,10 +112,10 @@ pub(crate) fn record<R: Recorded>(message: &BorrowedMessage<'_>) -> Record<R> {
     let value = message.payload().unwrap_or_default();
     let body = message.key_len() + value.len();
     // The driver panics on names of headers that are not UTF-8.
-    let read = catch_unwind(AssertUnwindSafe(|| {
+    let read = contain(|| {
         let headers = Reader::new(message.headers());
         (content(message.key(), &headers, value), headers.bytes())
-    }));
+    });
     let (content, more) = read.unwrap_or_else(|_| {
         let why = "its headers cannot be read".to_owned();
         (Content::Damaged(Damaged { named: None, why, bytes: value.to_vec() }), 0)

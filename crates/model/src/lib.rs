@@ -4,6 +4,7 @@
 mod aggregate;
 mod command;
 mod commit;
+mod contained;
 mod fingerprint;
 mod handler;
 mod id;
@@ -17,6 +18,7 @@ mod trace;
 pub use aggregate::{Aggregate, Code, CommandSchema, EventSchema, Rules};
 pub use command::{Command, ReplyAddress};
 pub use commit::{Commit, Event, Outcome, Source};
+pub use contained::{Panicked, contain, is_contained};
 pub use fingerprint::{Fingerprint, Fingerprinted};
 pub use handler::{
     CommandType, Decision, Definition, EventType, Handler, NewEvent, State, Unprocessable,

@@ -1,9 +1,7 @@
 //! How the changes of several events become the new content of rows. Pure.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use foldhash::HashMap;
-use ordain_model::{AggregateKey, Unprocessable};
+use ordain_model::{AggregateKey, Unprocessable, contain};
 use ordain_ports::{Published, Row, RowWrite};
 
 use super::broken::is_broken;
@@ -102,7 +100,8 @@ fn only_that(key: &str, changes: &[Change]) -> Result<(), Unprocessable> {
 
 /// A panic of a view is an error of that view like any other.
 fn contained<T>(fold: impl FnOnce() -> Result<T, Unprocessable>) -> Result<T, Unprocessable> {
-    catch_unwind(AssertUnwindSafe(fold)).unwrap_or_else(|_| {
-        Err(Unprocessable { what: "the view".to_owned(), why: "it panicked".to_owned() })
+    contain(fold).unwrap_or_else(|panicked| {
+        let why = format!("it panicked: {panicked}");
+        Err(Unprocessable { what: "the view".to_owned(), why })
     })
 }
