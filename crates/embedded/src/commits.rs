@@ -96,6 +96,7 @@ impl Home {
 
 /// Puts the commits into the batch, up to the first that cannot be stored.
 fn insert(batch: &mut Batch, new: Vec<New>) -> tables::Result<(usize, Ended)> {
+    batch.count_insert();
     let mut stored = 0;
     for New { commit, value } in new {
         let Commit { aggregate, request, revision, .. } = commit.as_ref();
@@ -214,7 +215,7 @@ impl Snapshots for Home {
             new.push((key, snapshot.revision, value));
         }
         let bytes = new.iter().map(|(_, _, value)| value.len()).sum();
-        let written = self.inner.write(bytes, move |batch| {
+        let written = self.inner.write_soon(bytes, move |batch| {
             for (key, revision, value) in new {
                 put_newer(batch, Table::Snapshots, (key, revision), value)?;
             }
@@ -224,7 +225,7 @@ impl Snapshots for Home {
     }
 
     async fn save_published(&self, published: Vec<(AggregateKey, u64)>) -> Result<(), Error> {
-        let written = self.inner.write(published.len() * 64, move |batch| {
+        let written = self.inner.write_soon(published.len() * 64, move |batch| {
             for (aggregate, sequence) in published {
                 let key = aggregate.as_str().as_bytes().to_vec();
                 put_newer(batch, Table::Published, (key, sequence), sequence.to_be_bytes().into())?;

@@ -40,7 +40,7 @@ impl EventLog for Home {
         if records.is_empty() {
             return Ok(());
         }
-        let written = self.inner.write(bytes, move |batch| {
+        let written = self.inner.write_soon(bytes, move |batch| {
             for (partition, value, entry) in records {
                 batch.append_event(partition, value, entry);
             }

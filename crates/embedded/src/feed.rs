@@ -138,7 +138,7 @@ impl<R: Recorded> Lane<R> for Reader<R> {
     async fn save(&self, progress: u64) -> Result<(), Error> {
         let (partition, epoch) = (self.grant.partition, self.grant.epoch);
         let group = Arc::clone(&self.group);
-        let saved = self.home.write(64, move |batch| {
+        let saved = self.home.write_soon(64, move |batch| {
             // Asked here and not before: what is fenced while it waits must change nothing.
             if !group.begin_save(partition, epoch) {
                 return Ok(Err(Fault::Fenced));

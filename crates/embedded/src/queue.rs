@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use metrics::Gauge;
 
@@ -32,6 +33,19 @@ impl Job {
     }
 }
 
+/// When something is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// At once: a caller waits for it.
+    Now,
+    /// With the next that is due, and at most [`SOON`] later: only what follows waits for it.
+    Soon,
+}
+
+/// A sync costs far more than what it makes durable, so what no caller waits for gets none of its
+/// own while others come.
+const SOON: Duration = Duration::from_millis(1);
+
 /// The queue between whoever writes and the writer.
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -53,11 +67,27 @@ struct State {
     appends: VecDeque<Append>,
     append_bytes: usize,
     works: VecDeque<Box<dyn Work>>,
-    asleep: bool,
+    /// Works that are due soon.
+    later: VecDeque<Box<dyn Work>>,
+    /// When the first of them is due.
+    later_by: Option<Instant>,
+    sleep: Sleep,
     closed: bool,
     /// What was being written when the writer failed. It is kept, not dropped, because a promise
     /// that is dropped is an answer.
     never_answered: Vec<Job>,
+}
+
+/// What wakes the writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Sleep {
+    /// It is awake, and will look.
+    #[default]
+    Awake,
+    /// Anything.
+    UntilAny,
+    /// So many works.
+    UntilWorks(usize),
 }
 
 /// Why something was not enqueued.
@@ -94,56 +124,102 @@ impl Queue {
         }
         state.append_bytes = bytes;
         state.appends.push_back(append);
-        self.wake(state);
+        self.wake_if_enough(state);
         Ok(())
     }
 
     /// Enqueues anything else; whoever does holds a permit for it.
-    pub(crate) fn work(&self, work: Box<dyn Work>) -> Result<(), NotEnqueued> {
+    pub(crate) fn work(&self, work: Box<dyn Work>, due: Due) -> Result<(), NotEnqueued> {
         let mut state = lock(&self.state);
         if state.closed {
             return Err(NotEnqueued::Closed);
         }
-        state.works.push_back(work);
-        self.wake(state);
+        match due {
+            Due::Now => state.works.push_back(work),
+            Due::Soon => {
+                state.later_by.get_or_insert_with(|| Instant::now() + SOON);
+                state.later.push_back(work);
+            }
+        }
+        self.wake_if_enough(state);
         Ok(())
     }
 
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let asleep = std::mem::take(&mut state.asleep);
-        drop(state);
-        if asleep {
-            self.filled.notify_one();
+    fn wake_if_enough(&self, state: MutexGuard<'_, State>) {
+        let is_enough = match state.sleep {
+            Sleep::Awake => false,
+            Sleep::UntilAny => true,
+            Sleep::UntilWorks(wanted) => state.works.len() >= wanted,
+        };
+        if is_enough {
+            self.wake(state);
         }
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        state.sleep = Sleep::Awake;
+        drop(state);
+        self.filled.notify_one();
     }
 
     /// Waits for something to write and takes what one batch can hold; decisions first, since
     /// commands are only there to become decisions. `false` once closed and empty.
     pub(crate) fn take(&self, jobs: &mut Vec<Job>) -> bool {
         let mut state = lock(&self.state);
-        while state.appends.is_empty() && state.works.is_empty() {
+        while state.appends.is_empty() && state.works.is_empty() && !state.is_later_due() {
             if state.closed {
                 return false;
             }
-            state.asleep = true;
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let by = state.later_by;
+            state = self.sleep(state, Sleep::UntilAny, by);
         }
-        state.asleep = false;
-        self.jobs.set((state.appends.len() + state.works.len()) as f64);
-        let mut bytes = 0;
+        self.jobs.set((state.appends.len() + state.works.len() + state.later.len()) as f64);
+        self.fill(state, jobs, 0);
+        true
+    }
+
+    /// Waits for so many works, at most until this moment, and takes what still has room in a
+    /// batch of so many bytes; says whether there is any use in doing so again.
+    pub(crate) fn gather(
+        &self,
+        (jobs, bytes): (&mut Vec<Job>, usize),
+        works: usize,
+        by: Instant,
+    ) -> bool {
+        let mut state = lock(&self.state);
+        while state.works.len() < works && !state.closed && Instant::now() < by {
+            state = self.sleep(state, Sleep::UntilWorks(works), Some(by));
+        }
+        let had = jobs.len();
+        self.fill(state, jobs, bytes);
+        jobs.len() > had && Instant::now() < by
+    }
+
+    /// Sleeps until it is woken or this moment has come.
+    fn sleep<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        until: Sleep,
+        by: Option<Instant>,
+    ) -> MutexGuard<'a, State> {
+        state.sleep = until;
+        let mut state = match by.map(|by| by.saturating_duration_since(Instant::now())) {
+            None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(left) => {
+                let woken = self.filled.wait_timeout(state, left);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.sleep = Sleep::Awake;
+        state
+    }
+
+    fn fill(&self, mut state: MutexGuard<'_, State>, jobs: &mut Vec<Job>, mut bytes: usize) {
         while jobs.len() < self.limits.batch_jobs_max && bytes < self.limits.batch_bytes_max {
-            let job = if let Some(work) = state.works.pop_front() {
-                Job::Work(work)
-            } else if let Some(append) = state.appends.pop_front() {
-                state.append_bytes -= append.bytes();
-                Job::Append(append)
-            } else {
-                break;
-            };
+            let Some(job) = state.pop() else { break };
             bytes += job.bytes();
             jobs.push(job);
         }
-        true
     }
 
     /// Takes no more. What waits is still written.
@@ -160,3 +236,28 @@ impl Queue {
         state.never_answered.extend(jobs);
     }
 }
+
+impl State {
+    fn pop(&mut self) -> Option<Job> {
+        if let Some(work) = self.works.pop_front() {
+            return Some(Job::Work(work));
+        }
+        if let Some(work) = self.later.pop_front() {
+            if self.later.is_empty() {
+                self.later_by = None;
+            }
+            return Some(Job::Work(work));
+        }
+        let append = self.appends.pop_front()?;
+        self.append_bytes -= append.bytes();
+        Some(Job::Append(append))
+    }
+
+    /// Whether there is no use in waiting longer with what is due soon.
+    fn is_later_due(&self) -> bool {
+        self.later_by.is_some_and(|by| self.closed || by <= Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,7 @@ impl ViewStore for Home {
 impl Home {
     async fn write_if(&self, table: Table, new: Vec<Conditional>) -> Result<Vec<bool>, Error> {
         let bytes = new.iter().map(|new| new.key.len() + new.value.len()).sum();
-        let written = self.inner.write(bytes, move |batch| {
+        let written = self.inner.write_soon(bytes, move |batch| {
             new.into_iter().map(|new| put_if(batch, table, new)).collect()
         });
         Ok(written.await?)

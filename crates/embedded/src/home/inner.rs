@@ -18,7 +18,7 @@ use crate::group::Group;
 use crate::groups::Groups;
 use crate::heartbeats::Members;
 use crate::log::{Kind, Log};
-use crate::queue::{NotEnqueued, lock};
+use crate::queue::{Due, NotEnqueued, lock};
 use crate::replies::Channels;
 use crate::space::Space;
 use crate::tables::{self, Tables};
@@ -99,17 +99,35 @@ impl Inner {
         bytes: usize,
         run: impl FnOnce(&mut Batch) -> tables::Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
+        self.write_when(Due::Now, bytes, run).await
+    }
+
+    /// The same, for what no caller waits for.
+    pub(crate) async fn write_soon<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        run: impl FnOnce(&mut Batch) -> tables::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.write_when(Due::Soon, bytes, run).await
+    }
+
+    async fn write_when<T: Send + 'static>(
+        &self,
+        due: Due,
+        bytes: usize,
+        run: impl FnOnce(&mut Batch) -> tables::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Fault::Closed)?;
         let (answer, answered) = oneshot::channel();
         let task = Task { bytes, run: Some(run), result: None, answer, _permit: permit };
-        self.threads.queue.work(Box::new(task)).map_err(|_| Fault::Closed)?;
+        self.threads.queue.work(Box::new(task), due).map_err(|_| Fault::Closed)?;
         answered.await.map_err(|_| Fault::BrokenOff)?
     }
 
     /// Has the writer do any work.
     #[cfg(test)]
     pub(crate) fn enqueue(&self, work: Box<dyn crate::batch::Work>) {
-        self.threads.queue.work(work).unwrap();
+        self.threads.queue.work(work, Due::Now).unwrap();
     }
 
     /// Enqueues a record for the log of requests.
