@@ -82,8 +82,6 @@ pub(crate) struct Batch {
     heads: Cache<AggregateKey, u64>,
     /// The numbers of values that are written on a condition, as of the end of this batch.
     numbers: Cache<(Table, UserKey), u64>,
-    /// How many inserts are in this batch.
-    inserts: usize,
     /// What else to show once the batch is durable.
     shown: Vec<Box<dyn FnOnce() + Send>>,
 }
@@ -104,13 +102,11 @@ struct Appended<R> {
     /// The next offset of every partition.
     next: Vec<u64>,
     entries: Vec<(u32, Arc<Entry<R>>)>,
-    /// The partitions that were shown more since they were last trimmed.
-    grown: Vec<u32>,
 }
 
 impl<R: Recorded> Appended<R> {
     fn new(log: Arc<Log<R>>) -> Self {
-        Self { next: log.ends(), log, entries: Vec::new(), grown: Vec::new() }
+        Self { next: log.ends(), log, entries: Vec::new() }
     }
 
     fn append(&mut self, partition: u32, entry: Entry<R>) -> u64 {
@@ -123,16 +119,10 @@ impl<R: Recorded> Appended<R> {
         offset
     }
 
-    /// Shows the lanes what was appended.
     fn show(&mut self) {
         if !self.entries.is_empty() {
-            self.log.show(self.entries.drain(..), &mut self.grown);
+            self.log.show(self.entries.drain(..));
         }
-    }
-
-    /// What was shown is durable, and can be read from the disk.
-    fn trim(&mut self) {
-        self.log.trim(self.grown.drain(..));
     }
 }
 
@@ -152,7 +142,6 @@ impl Batch {
             events: Appended::new(events),
             heads: Cache::new(heads_max),
             numbers: Cache::new(heads_max),
-            inserts: 0,
             shown: Vec::new(),
         }
     }
@@ -272,18 +261,6 @@ impl Batch {
         self.bytes
     }
 
-    /// Gives the lanes their commands, before these are durable: what they do with them comes
-    /// through here. Says how many lanes are at work on something that is not in this batch.
-    pub(crate) fn hand_over(&mut self) -> usize {
-        self.requests.show();
-        self.requests.log.busy().saturating_sub(self.inserts)
-    }
-
-    /// What one more lane has decided is in this batch, or was refused.
-    pub(crate) fn count_insert(&mut self) {
-        self.inserts += 1;
-    }
-
     /// Writes everything and syncs once.
     pub(crate) fn commit(&mut self, durability: PersistMode) -> Result<()> {
         let writes = std::mem::replace(&mut self.writes, self.tables.database().batch());
@@ -296,11 +273,8 @@ impl Batch {
         for staged in &mut self.staged {
             staged.clear();
         }
-        self.inserts = 0;
         self.requests.show();
-        self.requests.trim();
         self.events.show();
-        self.events.trim();
         for show in self.shown.drain(..) {
             show();
         }

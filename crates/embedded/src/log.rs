@@ -2,7 +2,6 @@
 //! that a lane that keeps up neither reads the disk nor decodes.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use ordain_model::Timestamp;
@@ -15,7 +14,7 @@ use crate::record::{self, Recorded};
 use crate::tables::{Table, Tables};
 use crate::{Settings, key};
 
-/// A record that is durable, or will be before anything that its lane makes of it.
+/// A record that is durable.
 pub(crate) struct Entry<R> {
     pub(crate) offset: u64,
     pub(crate) time: Timestamp,
@@ -43,8 +42,6 @@ impl<R: Clone> Entry<R> {
 pub(crate) struct Log<R> {
     kind: Kind,
     partitions: Vec<Mutex<Tail<R>>>,
-    /// How many lanes have records that they are not done with.
-    busy: AtomicUsize,
     tail_bytes_max: usize,
     tail_records_max: usize,
 }
@@ -79,11 +76,9 @@ struct Tail<R> {
     bytes: usize,
     /// The offset below which records were deleted.
     start: u64,
-    /// One above the highest offset that is shown.
+    /// One above the highest offset that is durable.
     end: u64,
     lanes: Vec<Weak<Notify>>,
-    /// Whether its lane is busy; a lane that has found nothing, and waits, is not.
-    busy: bool,
 }
 
 /// How much a lane wants at once.
@@ -120,14 +115,12 @@ impl<R: Recorded> Log<R> {
             let end = last.as_deref().and_then(key::last_number).map_or(0, |last| last + 1);
             // When all records were deleted, the offsets go on behind them nevertheless.
             let end = end.max(start);
-            let (entries, lanes) = (VecDeque::new(), Vec::new());
-            Ok(Mutex::new(Tail { entries, bytes: 0, start, end, lanes, busy: false }))
+            Ok(Mutex::new(Tail { entries: VecDeque::new(), bytes: 0, start, end, lanes: vec![] }))
         };
         let count = partitions as usize;
         Ok(Self {
             kind,
             partitions: (0..partitions).map(tail).collect::<Result<_, Fault>>()?,
-            busy: AtomicUsize::new(0),
             tail_bytes_max: settings.tail_bytes_max / count.max(1),
             tail_records_max: settings.tail_records_max / count.max(1),
         })
@@ -166,14 +159,10 @@ impl<R: Recorded> Log<R> {
         self.partitions.get(partition as usize)
     }
 
-    /// Shows records, in the order of their offsets, and wakes the lanes of their partitions,
-    /// which are noted as grown.
-    pub(crate) fn show(
-        &self,
-        entries: impl Iterator<Item = (u32, Arc<Entry<R>>)>,
-        grown: &mut Vec<u32>,
-    ) {
-        let first = grown.len();
+    /// Shows records that have just become durable, in the order of their offsets, and wakes the
+    /// lanes that wait for them.
+    pub(crate) fn show(&self, entries: impl Iterator<Item = (u32, Arc<Entry<R>>)>) {
+        let mut woken = vec![false; self.partitions.len()];
         for (partition, entry) in entries {
             let Some(tail) = self.tail(partition) else {
                 continue;
@@ -182,44 +171,16 @@ impl<R: Recorded> Log<R> {
             tail.end = entry.offset + 1;
             tail.bytes += entry.bytes;
             tail.entries.push_back(entry);
-            drop(tail);
-            if grown.last() != Some(&partition) {
-                grown.push(partition);
-            }
-        }
-        let mut shown = grown.split_off(first);
-        shown.sort_unstable();
-        shown.dedup();
-        for tail in shown.iter().filter_map(|partition| self.tail(*partition)) {
-            let mut tail = lock(tail);
-            if tail.wake() {
-                self.set_busy(&mut tail, true);
-            }
-        }
-        grown.append(&mut shown);
-    }
-
-    /// How many lanes have records that they are not done with: whatever they make of them is
-    /// still to come, or under way.
-    pub(crate) fn busy(&self) -> usize {
-        self.busy.load(Ordering::Relaxed)
-    }
-
-    fn set_busy(&self, tail: &mut Tail<R>, busy: bool) {
-        match (std::mem::replace(&mut tail.busy, busy), busy) {
-            (false, true) => drop(self.busy.fetch_add(1, Ordering::Relaxed)),
-            (true, false) => drop(self.busy.fetch_sub(1, Ordering::Relaxed)),
-            _ => {}
-        }
-    }
-
-    /// Forgets the oldest records of these partitions as far as they are too many. What is shown
-    /// is on the disk by now, and read from there.
-    pub(crate) fn trim(&self, partitions: impl Iterator<Item = u32>) {
-        for tail in partitions.filter_map(|partition| self.tail(partition)) {
-            let mut tail = lock(tail);
             while tail.bytes > self.tail_bytes_max || tail.entries.len() > self.tail_records_max {
                 tail.drop_oldest();
+            }
+            if let Some(woken) = woken.get_mut(partition as usize) {
+                *woken = true;
+            }
+        }
+        for (tail, woken) in self.partitions.iter().zip(woken) {
+            if woken {
+                lock(tail).wake();
             }
         }
     }
@@ -230,7 +191,6 @@ impl<R: Recorded> Log<R> {
             let mut tail = lock(tail);
             tail.lanes.retain(|lane| lane.strong_count() > 0);
             tail.lanes.push(Arc::downgrade(signal));
-            self.set_busy(&mut tail, false);
         }
     }
 
@@ -239,13 +199,11 @@ impl<R: Recorded> Log<R> {
         let Some(tail) = self.tail(partition) else {
             return Found::Nothing;
         };
-        let mut tail = lock(tail);
+        let tail = lock(tail);
         let from = from.max(tail.start);
         if from >= tail.end {
-            self.set_busy(&mut tail, false);
             return Found::Nothing;
         }
-        self.set_busy(&mut tail, true);
         match tail.entries.front() {
             Some(first) if first.offset <= from => {
                 let skipped = usize::try_from(from - first.offset).unwrap_or(usize::MAX);
@@ -307,9 +265,9 @@ impl<R> Tail<R> {
         entries.take_while(fits).map(|(_, entry)| Arc::clone(entry)).collect()
     }
 
-    /// Wakes the lanes; says whether there are any.
-    fn wake(&self) -> bool {
-        let lanes = self.lanes.iter().filter_map(Weak::upgrade);
-        lanes.map(|lane| lane.notify_one()).count() > 0
+    fn wake(&self) {
+        for lane in self.lanes.iter().filter_map(Weak::upgrade) {
+            lane.notify_one();
+        }
     }
 }

@@ -36,13 +36,13 @@ impl Job {
 /// When something is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// At once: a caller waits for it.
+    /// At once: a command waits for it.
     Now,
-    /// With the next that is due, and at most [`SOON`] later: only what follows waits for it.
+    /// With the next that is due, and at most [`SOON`] later: no command's answer waits for it.
     Soon,
 }
 
-/// A sync costs far more than what it makes durable, so what no caller waits for gets none of its
+/// A sync costs far more than what it makes durable, so what no answer waits for gets none of its
 /// own while others come.
 const SOON: Duration = Duration::from_millis(1);
 
@@ -71,23 +71,11 @@ struct State {
     later: VecDeque<Box<dyn Work>>,
     /// When the first of them is due.
     later_by: Option<Instant>,
-    sleep: Sleep,
+    asleep: bool,
     closed: bool,
     /// What was being written when the writer failed. It is kept, not dropped, because a promise
     /// that is dropped is an answer.
     never_answered: Vec<Job>,
-}
-
-/// What wakes the writer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Sleep {
-    /// It is awake, and will look.
-    #[default]
-    Awake,
-    /// Anything.
-    UntilAny,
-    /// So many works.
-    UntilWorks(usize),
 }
 
 /// Why something was not enqueued.
@@ -124,7 +112,7 @@ impl Queue {
         }
         state.append_bytes = bytes;
         state.appends.push_back(append);
-        self.wake_if_enough(state);
+        self.wake(state);
         Ok(())
     }
 
@@ -141,25 +129,16 @@ impl Queue {
                 state.later.push_back(work);
             }
         }
-        self.wake_if_enough(state);
+        self.wake(state);
         Ok(())
     }
 
-    fn wake_if_enough(&self, state: MutexGuard<'_, State>) {
-        let is_enough = match state.sleep {
-            Sleep::Awake => false,
-            Sleep::UntilAny => true,
-            Sleep::UntilWorks(wanted) => state.works.len() >= wanted,
-        };
-        if is_enough {
-            self.wake(state);
-        }
-    }
-
     fn wake(&self, mut state: MutexGuard<'_, State>) {
-        state.sleep = Sleep::Awake;
+        let asleep = std::mem::take(&mut state.asleep);
         drop(state);
-        self.filled.notify_one();
+        if asleep {
+            self.filled.notify_one();
+        }
     }
 
     /// Waits for something to write and takes what one batch can hold; decisions first, since
@@ -170,56 +149,28 @@ impl Queue {
             if state.closed {
                 return false;
             }
-            let by = state.later_by;
-            state = self.sleep(state, Sleep::UntilAny, by);
+            state.asleep = true;
+            state = self.sleep(state);
         }
+        state.asleep = false;
         self.jobs.set((state.appends.len() + state.works.len() + state.later.len()) as f64);
-        self.fill(state, jobs, 0);
-        true
-    }
-
-    /// Waits for so many works, at most until this moment, and takes what still has room in a
-    /// batch of so many bytes; says whether there is any use in doing so again.
-    pub(crate) fn gather(
-        &self,
-        (jobs, bytes): (&mut Vec<Job>, usize),
-        works: usize,
-        by: Instant,
-    ) -> bool {
-        let mut state = lock(&self.state);
-        while state.works.len() < works && !state.closed && Instant::now() < by {
-            state = self.sleep(state, Sleep::UntilWorks(works), Some(by));
-        }
-        let had = jobs.len();
-        self.fill(state, jobs, bytes);
-        jobs.len() > had && Instant::now() < by
-    }
-
-    /// Sleeps until it is woken or this moment has come.
-    fn sleep<'a>(
-        &self,
-        mut state: MutexGuard<'a, State>,
-        until: Sleep,
-        by: Option<Instant>,
-    ) -> MutexGuard<'a, State> {
-        state.sleep = until;
-        let mut state = match by.map(|by| by.saturating_duration_since(Instant::now())) {
-            None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
-            Some(left) => {
-                let woken = self.filled.wait_timeout(state, left);
-                woken.unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
-        state.sleep = Sleep::Awake;
-        state
-    }
-
-    fn fill(&self, mut state: MutexGuard<'_, State>, jobs: &mut Vec<Job>, mut bytes: usize) {
+        let mut bytes = 0;
         while jobs.len() < self.limits.batch_jobs_max && bytes < self.limits.batch_bytes_max {
             let Some(job) = state.pop() else { break };
             bytes += job.bytes();
             jobs.push(job);
         }
+        true
+    }
+
+    /// Sleeps until something comes, or what came before is due.
+    fn sleep<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let Some(by) = state.later_by else {
+            return self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        let left = by.saturating_duration_since(Instant::now());
+        let woken = self.filled.wait_timeout(state, left);
+        woken.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Takes no more. What waits is still written.
@@ -253,7 +204,7 @@ impl State {
         Some(Job::Append(append))
     }
 
-    /// Whether there is no use in waiting longer with what is due soon.
+    /// Whether what is due soon waits no longer.
     fn is_later_due(&self) -> bool {
         self.later_by.is_some_and(|by| self.closed || by <= Instant::now())
     }

@@ -1,12 +1,8 @@
 //! The writer: one thread that writes everything. Whatever waits when it comes to look goes into
 //! one batch with one sync; the sync is the window in which the next batch gathers.
-//!
-//! A sync costs more than anything else, so commands share theirs with what is decided of them:
-//! a lane gets its records before they are durable. Whatever it makes of them it writes through
-//! here, so that it becomes durable with them or after them, never without them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fail::fail_point;
 use fjall::PersistMode;
@@ -25,16 +21,8 @@ pub(crate) struct Writer {
     pub(crate) space: Space,
     pub(crate) failures: Arc<Failures>,
     pub(crate) pulse: Arc<Pulse>,
-    /// How long the last batch took to become durable.
-    pub(crate) took: Duration,
     pub(crate) meters: Meters,
 }
-
-/// Lanes are never waited for longer than this.
-const PATIENCE_MAX: Duration = Duration::from_millis(1);
-/// Nor with more jobs than this: where many come, the next sync is soon, and a writer that stands
-/// still holds up all of them.
-const WAITING_JOBS_MAX: usize = 4;
 
 /// What is measured of each batch.
 pub(crate) struct Meters {
@@ -79,17 +67,12 @@ impl Writer {
 
     /// Makes all these durable and visible. Those that were refused are no longer among them.
     fn write(&mut self, jobs: &mut Vec<Job>) -> Result<(), fjall::Error> {
-        // Waiting for what the lanes decide is worth about the sync that it saves, no more.
-        let by = Instant::now() + self.took.min(PATIENCE_MAX);
-        let (mut staged, mut more) = (0, true);
-        loop {
-            self.stage(jobs, staged)?;
-            staged = jobs.len();
-            let lanes = self.batch.hand_over();
-            if lanes == 0 || !more || staged > WAITING_JOBS_MAX {
-                break;
+        self.refuse(jobs);
+        for job in &mut *jobs {
+            match job {
+                Job::Append(append) => append.stage(&mut self.batch),
+                Job::Work(work) => work.stage(&mut self.batch)?,
             }
-            more = self.queue.gather((jobs, self.batch.bytes()), lanes, by);
         }
         if self.batch.bytes() > 0 {
             self.meters.jobs.record(jobs.len() as f64);
@@ -98,34 +81,21 @@ impl Writer {
             fail_point!("E1");
             self.batch.commit(durability())?;
             fail_point!("E5");
-            self.took = begun.elapsed();
-            self.meters.sync.record(self.took.as_secs_f64());
+            self.meters.sync.record(begun.elapsed().as_secs_f64());
         }
         self.batch.show();
         Ok(())
     }
 
-    /// Puts the jobs from there on into the batch.
-    fn stage(&mut self, jobs: &mut Vec<Job>, from: usize) -> Result<(), fjall::Error> {
-        self.refuse(jobs, from);
-        for job in jobs.iter_mut().skip(from) {
-            match job {
-                Job::Append(append) => append.stage(&mut self.batch),
-                Job::Work(work) => work.stage(&mut self.batch)?,
-            }
-        }
-        Ok(())
-    }
-
     /// Refuses what there is no room for, before anything is written: so it is certain.
-    fn refuse(&self, jobs: &mut Vec<Job>, from: usize) {
-        let bytes = jobs.iter().skip(from).map(Job::bytes).sum::<usize>() + self.batch.bytes();
+    fn refuse(&self, jobs: &mut Vec<Job>) {
+        let bytes = jobs.iter().map(Job::bytes).sum();
         let room = self.space.room(bytes);
         if room == Room::Enough {
             return;
         }
         let refused = |job: &mut Job| room == Room::None || matches!(job, Job::Append(_));
-        for job in jobs.extract_if(from.., refused) {
+        for job in jobs.extract_if(.., refused) {
             match job {
                 Job::Append(append) => append.refuse(),
                 Job::Work(work) => work.refuse(),

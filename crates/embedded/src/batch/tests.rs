@@ -1,53 +1,27 @@
-//! What the writer remembers of numbers is what it would read, or nothing; and lanes have their
-//! commands before these are durable.
+//! What the writer remembers of numbers is what it would read, or nothing.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use fjall::PersistMode;
-use ordain_model::Timestamp;
-use ordain_ports::Content;
-use tokio::sync::Notify;
 
 use super::Batch;
-use crate::home::tests::command;
-use crate::log::{Entry, Found, Kind, Log, Share};
-use crate::record::Recorded as _;
+use crate::Settings;
+use crate::log::{Kind, Log};
 use crate::tables::{Table, Tables};
-use crate::{Settings, record};
 
 /// A batch on tables in this directory that remembers so many numbers.
 fn batch(directory: &Path, numbers_max: usize) -> Batch {
-    batch_with(directory, &Settings { heads_max: numbers_max, ..Settings::default() })
-}
-
-fn batch_with(directory: &Path, settings: &Settings) -> Batch {
-    let tables = Arc::new(Tables::open(directory, settings).unwrap());
-    let requests = Arc::new(Log::open(Kind::Requests, 2, &tables, settings).unwrap());
-    let events = Arc::new(Log::open(Kind::Events, 1, &tables, settings).unwrap());
-    Batch::new(tables, requests, events, settings.heads_max)
+    let settings = Settings::default();
+    let tables = Arc::new(Tables::open(directory, &settings).unwrap());
+    let requests = Arc::new(Log::open(Kind::Requests, 1, &tables, &settings).unwrap());
+    let events = Arc::new(Log::open(Kind::Events, 1, &tables, &settings).unwrap());
+    Batch::new(tables, requests, events, numbers_max)
 }
 
 impl Batch {
     fn put_number(&mut self, table: Table, key: &[u8], number: u64) {
         self.put_numbered(table, (key.to_vec(), number), number.to_be_bytes());
-    }
-
-    fn append(&mut self, partition: u32) {
-        let (time, payload) = (Timestamp::default(), command("a", "r").encode().unwrap());
-        let content = Content::Whole(command("a", "r"));
-        let entry = Entry { offset: 0, time, bytes: payload.len(), content };
-        self.append_request(partition, record::timed(time, &payload), entry);
-    }
-
-    /// What the lane of a partition finds, from the beginning of its log.
-    fn found(&self, partition: u32) -> String {
-        let share = Share { records_max: 100, bytes_max: usize::MAX };
-        match self.requests.log.find(partition, 0, share) {
-            Found::Nothing => "nothing".to_owned(),
-            Found::InMemory(entries) => format!("{} in memory", entries.len()),
-            Found::OnDisk(from) => format!("on disk from {from}"),
-        }
     }
 
     fn end(&mut self) {
@@ -114,48 +88,4 @@ fn the_numbers_of_a_directory_that_is_opened_again_are_those_that_became_durable
     drop(before);
     let after = batch(directory.path(), 10);
     assert_eq!(after.number(Table::Marks, &key(1)).unwrap(), Some(7));
-}
-
-#[test]
-fn a_lane_has_its_commands_before_they_are_durable_and_in_memory_until_they_are() {
-    let directory = tempfile::tempdir().unwrap();
-    // A record a partition.
-    let settings = Settings { tail_records_max: 2, ..Settings::default() };
-    let mut batch = batch_with(directory.path(), &settings);
-    batch.append(0);
-    batch.append(0);
-    assert_eq!(batch.found(0), "nothing", "not handed over");
-    batch.hand_over();
-    assert_eq!(batch.found(0), "2 in memory", "nowhere else yet");
-    batch.end();
-    assert_eq!(batch.found(0), "on disk from 0");
-}
-
-#[test]
-fn only_lanes_with_work_that_is_not_in_the_batch_are_waited_for() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut batch = batch(directory.path(), 10);
-    batch.append(1);
-    assert_eq!(batch.hand_over(), 0, "nobody reads");
-    let signals = [0, 1].map(|partition| {
-        let signal = Arc::new(Notify::new());
-        batch.requests.log.wake_on_new(partition, &signal);
-        signal
-    });
-    batch.append(0);
-    assert_eq!(batch.hand_over(), 1);
-    assert_eq!(batch.found(1), "1 in memory", "which it now works on");
-    assert_eq!(batch.hand_over(), 2);
-    batch.count_insert();
-    assert_eq!(batch.hand_over(), 1);
-    batch.count_insert();
-    assert_eq!(batch.hand_over(), 0);
-    batch.end();
-    // Neither has come back for more.
-    assert_eq!(batch.hand_over(), 2);
-    let share = Share { records_max: 100, bytes_max: usize::MAX };
-    assert!(matches!(batch.requests.log.find(0, 1, share), Found::Nothing));
-    assert_eq!(batch.hand_over(), 1, "one has nothing left");
-    batch.requests.log.wake_on_new(1, &signals[1]);
-    assert_eq!(batch.hand_over(), 0, "one was given to another, who has not begun");
 }

@@ -102,7 +102,7 @@ impl Inner {
         self.write_when(Due::Now, bytes, run).await
     }
 
-    /// The same, for what no caller waits for.
+    /// The same, for what no command's answer waits for.
     pub(crate) async fn write_soon<T: Send + 'static>(
         &self,
         bytes: usize,

@@ -38,7 +38,6 @@ impl Threads {
             space,
             failures: Arc::clone(&failures),
             pulse: Arc::clone(&pulse),
-            took: Duration::ZERO,
             meters: Meters::new(),
         };
         let watch = Watch {
