@@ -3,4 +3,4 @@
 
 pub(crate) mod check;
 pub(crate) mod kills;
-mod rules;
+pub(crate) mod rules;

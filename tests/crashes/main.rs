@@ -9,5 +9,6 @@
 
 #[path = "all.rs"]
 mod crashes;
+mod early;
 
 use ordain_tests::Directory as Home;

@@ -8,19 +8,19 @@ use super::kills;
 use crate::Home;
 
 /// How often the supervisor, this test, starts the process again for one bad command.
-const RESTARTS_MAX: usize = 5;
+pub(crate) const RESTARTS_MAX: usize = 5;
 /// How long until a command that was not answered is sent again.
-const RETRY: Duration = Duration::from_millis(50);
+pub(crate) const RETRY: Duration = Duration::from_millis(50);
 
 /// Sends to a server that may end at any time; `None` when it did, or cannot say soon.
-async fn send(server: &Server, path: &str, request: &str) -> Option<Told> {
+pub(crate) async fn send(server: &Server, path: &str, request: &str) -> Option<Told> {
     let headers = [("idempotency-key", request), ("prefer", "wait=1")];
     let told = server.client().send_with(path, &headers, "{}").await;
     told.ok().filter(|told| told.status < 503)
 }
 
 /// Starts the process again until it serves. The bad command may end it before it does.
-async fn supervise(home: &Home, server: &mut Server, options: &ServerOptions) -> usize {
+pub(crate) async fn supervise(home: &Home, server: &mut Server, options: &ServerOptions) -> usize {
     let mut restarts = 0;
     loop {
         restarts += 1;

@@ -99,6 +99,13 @@ fn assert_holds(found: &Found, told: &Told) -> Result<()> {
         let most = of(&told.saving, lane).max(of(&told.saved, lane)).unwrap_or(0);
         ensure!(*there <= most, "the progress of {lane:?} is {there}, but {most} at most was done");
     }
+    for ((group, partition), progress) in &found.progress {
+        let end = found.ends.get(*partition as usize).copied().unwrap_or(0);
+        ensure!(
+            !group.is_empty() || *progress <= end,
+            "progress {progress} is behind the end {end}"
+        );
+    }
     for ((writer, job), place) in &told.places {
         let end = found.ends.get(place.partition as usize).copied().unwrap_or(0);
         ensure!(place.offset < end, "job {job} of {writer} is behind the end {end}: {place:?}");

@@ -290,11 +290,10 @@ impl Driven {
         let mut progress = 0;
         loop {
             let Input::Records(records) = lane.next(3, 1 << 20).await? else { return Ok(()) };
-            for record in records {
-                self.tell_command(&record)?;
-                progress = record.position.offset + 1;
-            }
+            progress = records.last().map_or(progress, |last| last.position.offset + 1);
             self.save(lane, "", progress).await?;
+            // Durable with what was written after it was read, if it was not before.
+            records.iter().try_for_each(|record| self.tell_command(record))?;
             if progress.is_multiple_of(3) {
                 // Everything handled is old enough for this.
                 let end_of_time = Timestamp::from_nanoseconds(i64::MAX);

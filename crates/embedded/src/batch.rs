@@ -1,7 +1,7 @@
 //! One batch of the writer: everything that one sync makes durable, and what of it the next job
 //! of the same batch must see.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fjall::{OwnedWriteBatch, PersistMode, UserKey, UserValue};
@@ -78,6 +78,10 @@ pub(crate) struct Batch {
     staged: [HashMap<UserKey, Option<UserValue>, RandomState>; Table::ALL.len()],
     requests: Appended<Command>,
     events: Appended<Published>,
+    /// Whether lanes get their commands before these are durable.
+    hands_over_early: bool,
+    /// The partitions whose lanes have sent a decision that is in this batch.
+    decided: BTreeSet<u32>,
     /// The last revision of aggregates, as of the end of this batch.
     heads: Cache<AggregateKey, u64>,
     /// The numbers of values that are written on a condition, as of the end of this batch.
@@ -102,11 +106,13 @@ struct Appended<R> {
     /// The next offset of every partition.
     next: Vec<u64>,
     entries: Vec<(u32, Arc<Entry<R>>)>,
+    /// The partitions in which something is shown that is not durable.
+    grown: BTreeSet<u32>,
 }
 
 impl<R: Recorded> Appended<R> {
     fn new(log: Arc<Log<R>>) -> Self {
-        Self { next: log.ends(), log, entries: Vec::new() }
+        Self { next: log.ends(), log, entries: Vec::new(), grown: BTreeSet::new() }
     }
 
     fn append(&mut self, partition: u32, entry: Entry<R>) -> u64 {
@@ -121,7 +127,15 @@ impl<R: Recorded> Appended<R> {
 
     fn show(&mut self) {
         if !self.entries.is_empty() {
-            self.log.show(self.entries.drain(..));
+            self.grown.append(&mut self.log.show(self.entries.drain(..)));
+        }
+    }
+
+    /// All of it is durable.
+    fn show_durable(&mut self) {
+        self.show();
+        for partition in std::mem::take(&mut self.grown) {
+            self.log.trim(partition);
         }
     }
 }
@@ -140,10 +154,17 @@ impl Batch {
             staged: Default::default(),
             requests: Appended::new(requests),
             events: Appended::new(events),
+            hands_over_early: false,
+            decided: BTreeSet::new(),
             heads: Cache::new(heads_max),
             numbers: Cache::new(heads_max),
             shown: Vec::new(),
         }
+    }
+
+    /// Whether lanes get their commands before these are durable; if nobody says so, they do not.
+    pub(crate) fn handing_over_early(self, hands_over_early: bool) -> Self {
+        Self { hands_over_early, ..self }
     }
 
     /// What stands under a key once this batch is durable.
@@ -261,6 +282,23 @@ impl Batch {
         self.bytes
     }
 
+    /// Gives the lanes the commands of this batch though they are not durable: whatever a lane
+    /// makes of them goes through this batch or a later one. Says how many of these lanes have not
+    /// sent what they decide.
+    pub(crate) fn hand_over(&mut self) -> usize {
+        if !self.hands_over_early {
+            return 0;
+        }
+        self.requests.show();
+        let Appended { log, grown, .. } = &self.requests;
+        grown.difference(&self.decided).filter(|partition| log.is_busy(**partition)).count()
+    }
+
+    /// The lane of this partition has sent what it decided.
+    pub(crate) fn decides(&mut self, partition: u32) {
+        self.decided.insert(partition);
+    }
+
     /// Writes everything and syncs once.
     pub(crate) fn commit(&mut self, durability: PersistMode) -> Result<()> {
         let writes = std::mem::replace(&mut self.writes, self.tables.database().batch());
@@ -273,8 +311,9 @@ impl Batch {
         for staged in &mut self.staged {
             staged.clear();
         }
-        self.requests.show();
-        self.events.show();
+        self.decided.clear();
+        self.requests.show_durable();
+        self.events.show_durable();
         for show in self.shown.drain(..) {
             show();
         }
@@ -282,4 +321,4 @@ impl Batch {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -96,6 +96,9 @@ impl Home {
 
 /// Puts the commits into the batch, up to the first that cannot be stored.
 fn insert(batch: &mut Batch, new: Vec<New>) -> tables::Result<(usize, Ended)> {
+    if let Some(New { commit, .. }) = new.first() {
+        batch.decides(commit.source.partition);
+    }
     let mut stored = 0;
     for New { commit, value } in new {
         let Commit { aggregate, request, revision, .. } = commit.as_ref();

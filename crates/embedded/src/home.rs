@@ -157,8 +157,9 @@ impl Home {
         self.inner.failed().await
     }
 
-    /// Closes the home: takes nothing more, writes all that waits and answers it, and lets go of
-    /// the directory. Lanes and feeds that are still there end in errors.
+    /// Closes the home: takes nothing more, writes all that waits and answers it, notes that it was
+    /// closed in order, and lets go of the directory. Lanes and feeds that are still there end in
+    /// errors.
     pub async fn close(&self) {
         self.inner.close().await;
     }

@@ -13,6 +13,7 @@ const LETTER: u8 = b'l';
 const BEGUN: u8 = b'b';
 const MARKED: u8 = b'm';
 const ANNOUNCED: u8 = b'a';
+const OPEN: u8 = b'o';
 
 /// A record of a log.
 pub(crate) fn record(position: Position) -> [u8; 12] {
@@ -138,6 +139,11 @@ pub(crate) fn announcements() -> Vec<u8> {
 /// One announcement, by its own encoding.
 pub(crate) fn announced(encoded: &[u8]) -> Option<Vec<u8>> {
     (encoded.len() < KEY_BYTES_MAX).then(|| note(ANNOUNCED, &[encoded]))
+}
+
+/// That the home is open, or was not closed in order.
+pub(crate) fn open() -> Vec<u8> {
+    vec![OPEN]
 }
 
 /// The first key behind all that begin so.

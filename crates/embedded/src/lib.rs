@@ -2,7 +2,9 @@
 //! the ports' contracts.
 //!
 //! One thread writes everything, in batches that are synced before any of it is shown or
-//! answered. Everything else reads by snapshots of what was synced.
+//! answered; only a lane may have its commands a little earlier, and whatever it makes of them
+//! goes through the same journal behind them. Everything else reads by snapshots of what was
+//! synced.
 
 mod append;
 mod batch;
@@ -24,6 +26,7 @@ mod queue;
 mod record;
 mod replies;
 mod requests;
+mod run;
 mod settings;
 mod space;
 mod tables;

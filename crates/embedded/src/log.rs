@@ -1,7 +1,7 @@
 //! The logs as lanes see them: where they begin and end, and their newest records in memory, so
 //! that a lane that keeps up neither reads the disk nor decodes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, Weak};
 
 use ordain_model::Timestamp;
@@ -14,7 +14,7 @@ use crate::record::{self, Recorded};
 use crate::tables::{Table, Tables};
 use crate::{Settings, key};
 
-/// A record that is durable.
+/// A record that is durable, or becomes so no later than whatever its lane makes of it.
 pub(crate) struct Entry<R> {
     pub(crate) offset: u64,
     pub(crate) time: Timestamp,
@@ -76,9 +76,11 @@ struct Tail<R> {
     bytes: usize,
     /// The offset below which records were deleted.
     start: u64,
-    /// One above the highest offset that is durable.
+    /// One above the highest offset that is shown.
     end: u64,
     lanes: Vec<Weak<Notify>>,
+    /// Whether a lane has records that it is not done with; one that waits for more has none.
+    busy: bool,
 }
 
 /// How much a lane wants at once.
@@ -115,7 +117,8 @@ impl<R: Recorded> Log<R> {
             let end = last.as_deref().and_then(key::last_number).map_or(0, |last| last + 1);
             // When all records were deleted, the offsets go on behind them nevertheless.
             let end = end.max(start);
-            Ok(Mutex::new(Tail { entries: VecDeque::new(), bytes: 0, start, end, lanes: vec![] }))
+            let (entries, lanes) = (VecDeque::new(), Vec::new());
+            Ok(Mutex::new(Tail { entries, bytes: 0, start, end, lanes, busy: false }))
         };
         let count = partitions as usize;
         Ok(Self {
@@ -159,10 +162,13 @@ impl<R: Recorded> Log<R> {
         self.partitions.get(partition as usize)
     }
 
-    /// Shows records that have just become durable, in the order of their offsets, and wakes the
-    /// lanes that wait for them.
-    pub(crate) fn show(&self, entries: impl Iterator<Item = (u32, Arc<Entry<R>>)>) {
-        let mut woken = vec![false; self.partitions.len()];
+    /// Shows records, in the order of their offsets, and wakes the lanes that wait for them. Gives
+    /// the partitions that have grown; until they are trimmed, memory keeps all that was shown.
+    pub(crate) fn show(
+        &self,
+        entries: impl Iterator<Item = (u32, Arc<Entry<R>>)>,
+    ) -> BTreeSet<u32> {
+        let mut grown = BTreeSet::new();
         for (partition, entry) in entries {
             let Some(tail) = self.tail(partition) else {
                 continue;
@@ -171,18 +177,28 @@ impl<R: Recorded> Log<R> {
             tail.end = entry.offset + 1;
             tail.bytes += entry.bytes;
             tail.entries.push_back(entry);
+            grown.insert(partition);
+        }
+        for tail in grown.iter().filter_map(|partition| self.tail(*partition)) {
+            lock(tail).wake();
+        }
+        grown
+    }
+
+    /// Forgets the oldest records of a partition as far as they are too many. All that is shown
+    /// is durable, and can be read from the disk.
+    pub(crate) fn trim(&self, partition: u32) {
+        if let Some(tail) = self.tail(partition) {
+            let mut tail = lock(tail);
             while tail.bytes > self.tail_bytes_max || tail.entries.len() > self.tail_records_max {
                 tail.drop_oldest();
             }
-            if let Some(woken) = woken.get_mut(partition as usize) {
-                *woken = true;
-            }
         }
-        for (tail, woken) in self.partitions.iter().zip(woken) {
-            if woken {
-                lock(tail).wake();
-            }
-        }
+    }
+
+    /// Whether a lane is at work on records of a partition.
+    pub(crate) fn is_busy(&self, partition: u32) -> bool {
+        self.tail(partition).is_some_and(|tail| lock(tail).busy)
     }
 
     /// Lets a lane be woken by new records of a partition, as long as the signal lives.
@@ -191,6 +207,7 @@ impl<R: Recorded> Log<R> {
             let mut tail = lock(tail);
             tail.lanes.retain(|lane| lane.strong_count() > 0);
             tail.lanes.push(Arc::downgrade(signal));
+            tail.busy = false;
         }
     }
 
@@ -199,9 +216,10 @@ impl<R: Recorded> Log<R> {
         let Some(tail) = self.tail(partition) else {
             return Found::Nothing;
         };
-        let tail = lock(tail);
+        let mut tail = lock(tail);
         let from = from.max(tail.start);
-        if from >= tail.end {
+        tail.busy = from < tail.end;
+        if !tail.busy {
             return Found::Nothing;
         }
         match tail.entries.front() {
@@ -265,9 +283,8 @@ impl<R> Tail<R> {
         entries.take_while(fits).map(|(_, entry)| Arc::clone(entry)).collect()
     }
 
-    fn wake(&self) {
-        for lane in self.lanes.iter().filter_map(Weak::upgrade) {
-            lane.notify_one();
-        }
+    fn wake(&mut self) {
+        let lanes = self.lanes.iter().filter_map(Weak::upgrade);
+        self.busy = lanes.map(|lane| lane.notify_one()).count() > 0;
     }
 }

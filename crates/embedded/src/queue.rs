@@ -62,6 +62,13 @@ struct Limits {
     batch_bytes_max: usize,
 }
 
+impl Limits {
+    /// Whether one batch can hold more than this.
+    const fn has_room(&self, jobs: usize, bytes: usize) -> bool {
+        jobs < self.batch_jobs_max && bytes < self.batch_bytes_max
+    }
+}
+
 #[derive(Default)]
 struct State {
     appends: VecDeque<Append>,
@@ -71,11 +78,23 @@ struct State {
     later: VecDeque<Box<dyn Work>>,
     /// When the first of them is due.
     later_by: Option<Instant>,
-    asleep: bool,
+    sleep: Sleep,
     closed: bool,
     /// What was being written when the writer failed. It is kept, not dropped, because a promise
     /// that is dropped is an answer.
     never_answered: Vec<Job>,
+}
+
+/// What wakes the writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Sleep {
+    /// It is awake, and will look.
+    #[default]
+    Awake,
+    /// Anything.
+    UntilAny,
+    /// So many works that are due now.
+    UntilWorks(usize),
 }
 
 /// Why something was not enqueued.
@@ -112,7 +131,7 @@ impl Queue {
         }
         state.append_bytes = bytes;
         state.appends.push_back(append);
-        self.wake(state);
+        self.wake_if_enough(state);
         Ok(())
     }
 
@@ -129,16 +148,25 @@ impl Queue {
                 state.later.push_back(work);
             }
         }
-        self.wake(state);
+        self.wake_if_enough(state);
         Ok(())
     }
 
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let asleep = std::mem::take(&mut state.asleep);
-        drop(state);
-        if asleep {
-            self.filled.notify_one();
+    fn wake_if_enough(&self, state: MutexGuard<'_, State>) {
+        let is_enough = match state.sleep {
+            Sleep::Awake => false,
+            Sleep::UntilAny => true,
+            Sleep::UntilWorks(wanted) => state.works.len() >= wanted,
+        };
+        if is_enough {
+            self.wake(state);
         }
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        state.sleep = Sleep::Awake;
+        drop(state);
+        self.filled.notify_one();
     }
 
     /// Waits for something to write and takes what one batch can hold; decisions first, since
@@ -149,28 +177,61 @@ impl Queue {
             if state.closed {
                 return false;
             }
-            state.asleep = true;
-            state = self.sleep(state);
+            let by = state.later_by;
+            state = self.sleep(state, Sleep::UntilAny, by);
         }
-        state.asleep = false;
         self.jobs.set((state.appends.len() + state.works.len() + state.later.len()) as f64);
-        let mut bytes = 0;
-        while jobs.len() < self.limits.batch_jobs_max && bytes < self.limits.batch_bytes_max {
+        self.fill(&mut state, jobs, 0);
+        true
+    }
+
+    /// Waits, at most until this moment, for so many works that are due now, and adds what waits
+    /// to a batch of so many bytes; says whether anything was added. A batch that is full waits
+    /// for nothing.
+    pub(crate) fn gather(
+        &self,
+        (jobs, bytes): (&mut Vec<Job>, usize),
+        works: usize,
+        by: Instant,
+    ) -> bool {
+        if !self.limits.has_room(jobs.len(), bytes) {
+            return false;
+        }
+        let mut state = lock(&self.state);
+        while state.works.len() < works && !state.closed && Instant::now() < by {
+            state = self.sleep(state, Sleep::UntilWorks(works), Some(by));
+        }
+        let had = jobs.len();
+        self.fill(&mut state, jobs, bytes);
+        jobs.len() > had
+    }
+
+    /// Sleeps until it is woken, or this moment has come.
+    fn sleep<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        until: Sleep,
+        by: Option<Instant>,
+    ) -> MutexGuard<'a, State> {
+        state.sleep = until;
+        let mut state = match by.map(|by| by.saturating_duration_since(Instant::now())) {
+            None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(left) => {
+                let woken = self.filled.wait_timeout(state, left);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.sleep = Sleep::Awake;
+        state
+    }
+
+    /// Takes what a batch of so many bytes still has room for.
+    fn fill(&self, state: &mut State, jobs: &mut Vec<Job>, mut bytes: usize) {
+        while self.limits.has_room(jobs.len(), bytes) {
             let Some(job) = state.pop() else { break };
             bytes += job.bytes();
             jobs.push(job);
         }
-        true
-    }
-
-    /// Sleeps until something comes, or what came before is due.
-    fn sleep<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let Some(by) = state.later_by else {
-            return self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
-        };
-        let left = by.saturating_duration_since(Instant::now());
-        let woken = self.filled.wait_timeout(state, left);
-        woken.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Takes no more. What waits is still written.

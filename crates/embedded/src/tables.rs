@@ -26,7 +26,8 @@ pub(crate) enum Table {
     Rows,
     /// View and aggregate → sequence.
     Marks,
-    /// All that there is little of: progress, dead letters, crash marks, announcements.
+    /// All that there is little of: progress, dead letters, crash marks, announcements, and
+    /// whether the home is open.
     Notes,
 }
 

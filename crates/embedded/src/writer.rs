@@ -1,8 +1,13 @@
 //! The writer: one thread that writes everything. Whatever waits when it comes to look goes into
 //! one batch with one sync; the sync is the window in which the next batch gathers.
+//!
+//! A sync costs more than anything else, so commands share theirs with what is decided of them:
+//! lanes have their commands before these are durable, and what they make of them comes through
+//! here. So nothing that is durable rests on a command that is not: a batch is in the journal
+//! wholly or not at all, a later one is never there without it, and after a failure there is none.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fail::fail_point;
 use fjall::PersistMode;
@@ -11,6 +16,7 @@ use metrics::Histogram;
 use crate::batch::Batch;
 use crate::failure::{Failures, contained};
 use crate::queue::{Job, Queue};
+use crate::run;
 use crate::space::{Room, Space};
 use crate::watch::Pulse;
 
@@ -21,8 +27,16 @@ pub(crate) struct Writer {
     pub(crate) space: Space,
     pub(crate) failures: Arc<Failures>,
     pub(crate) pulse: Arc<Pulse>,
+    /// How long the last batch took to become durable.
+    pub(crate) took: Duration,
     pub(crate) meters: Meters,
 }
+
+/// What lanes decide is never waited for longer than this.
+const GATHERING_MAX: Duration = Duration::from_millis(1);
+/// Nor with more jobs than this: where many come, the next sync is soon, and a writer that stands
+/// still holds up all of them.
+const GATHERING_JOBS_MAX: usize = 4;
 
 /// What is measured of each batch.
 pub(crate) struct Meters {
@@ -52,9 +66,7 @@ impl Writer {
             self.pulse.end();
             if let Err(error) = written {
                 // Whether these are on the disk is unknown, and nobody is told anything.
-                self.queue.fail(jobs);
-                self.failures.report(&error);
-                return;
+                return self.fail(jobs, &error);
             }
             for job in jobs.drain(..) {
                 match job {
@@ -63,17 +75,29 @@ impl Writer {
                 }
             }
         }
+        if let Err(error) = contained(|| self.end()) {
+            self.fail(jobs, &error);
+        }
+    }
+
+    fn fail(&self, jobs: Vec<Job>, error: &str) {
+        self.queue.fail(jobs);
+        self.failures.report(error);
+    }
+
+    /// Notes that the run has ended in order, which is not so where something failed beside the
+    /// writer. Where there is no room for anything, the next run takes it for one that did not.
+    fn end(&mut self) -> Result<(), fjall::Error> {
+        if self.failures.now().is_none() && self.space.room(0) != Room::None {
+            run::end(&mut self.batch);
+            self.batch.commit(durability())?;
+        }
+        Ok(())
     }
 
     /// Makes all these durable and visible. Those that were refused are no longer among them.
     fn write(&mut self, jobs: &mut Vec<Job>) -> Result<(), fjall::Error> {
-        self.refuse(jobs);
-        for job in &mut *jobs {
-            match job {
-                Job::Append(append) => append.stage(&mut self.batch),
-                Job::Work(work) => work.stage(&mut self.batch)?,
-            }
-        }
+        self.gather(jobs)?;
         if self.batch.bytes() > 0 {
             self.meters.jobs.record(jobs.len() as f64);
             self.meters.bytes.record(self.batch.bytes() as f64);
@@ -81,21 +105,51 @@ impl Writer {
             fail_point!("E1");
             self.batch.commit(durability())?;
             fail_point!("E5");
-            self.meters.sync.record(begun.elapsed().as_secs_f64());
+            self.took = begun.elapsed();
+            self.meters.sync.record(self.took.as_secs_f64());
         }
         self.batch.show();
         Ok(())
     }
 
-    /// Refuses what there is no room for, before anything is written: so it is certain.
-    fn refuse(&self, jobs: &mut Vec<Job>) {
-        let bytes = jobs.iter().map(Job::bytes).sum();
+    /// Fills the batch with these jobs, and with what lanes decide of the commands among them.
+    fn gather(&mut self, jobs: &mut Vec<Job>) -> Result<(), fjall::Error> {
+        // Waiting is worth about the sync that it saves, no more.
+        let by = Instant::now() + self.took.min(GATHERING_MAX);
+        let mut staged = 0;
+        loop {
+            self.stage(jobs, staged)?;
+            staged = jobs.len();
+            let lanes = self.batch.hand_over();
+            let waits = lanes > 0 && staged <= GATHERING_JOBS_MAX && Instant::now() < by;
+            if !waits || !self.queue.gather((jobs, self.batch.bytes()), lanes, by) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts the jobs from there on into the batch, but for those that are refused.
+    fn stage(&mut self, jobs: &mut Vec<Job>, from: usize) -> Result<(), fjall::Error> {
+        self.refuse(jobs, from);
+        for job in jobs.iter_mut().skip(from) {
+            match job {
+                Job::Append(append) => append.stage(&mut self.batch),
+                Job::Work(work) => work.stage(&mut self.batch)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what there is no room for from there on, before any of it is in the batch: so it is
+    /// certain. What stands before is, and its lanes may have it.
+    fn refuse(&self, jobs: &mut Vec<Job>, from: usize) {
+        let bytes = jobs.iter().skip(from).map(Job::bytes).sum::<usize>() + self.batch.bytes();
         let room = self.space.room(bytes);
         if room == Room::Enough {
             return;
         }
         let refused = |job: &mut Job| room == Room::None || matches!(job, Job::Append(_));
-        for job in jobs.extract_if(.., refused) {
+        for job in jobs.extract_if(from.., refused) {
             match job {
                 Job::Append(append) => append.refuse(),
                 Job::Work(work) => work.refuse(),
@@ -109,3 +163,6 @@ fn durability() -> PersistMode {
     fail_point!("broken-no-sync", |_| PersistMode::Buffer);
     PersistMode::SyncData
 }
+
+#[cfg(test)]
+mod tests;

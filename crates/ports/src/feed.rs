@@ -13,7 +13,8 @@ use crate::{Error, Position};
 /// 2. A lane begins at the saved progress of its partition; from offset 0 when none was saved,
 ///    never from the end.
 /// 3. A lane gives its records in the order of their offsets, without gap among those that the
-///    log still has, and only durable ones.
+///    log still has. An event is durable; a command may become so later, see contract 4 of
+///    [`CommandLog`](crate::CommandLog).
 /// 4. When a member joins or leaves, lanes move: the old one reads `Revoked` and may still save
 ///    progress until it is dropped or the bound for revoking has passed; the new one is not given
 ///    out before that. Past the bound the old lane is fenced.

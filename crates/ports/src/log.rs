@@ -26,7 +26,10 @@ pub struct Position {
 ///    of the one before, stand in one partition in that order, as long as the partition count
 ///    stays. After it was raised, an aggregate may be in another partition.
 /// 3. A refused or `NotDelivered` command is certainly not in the log and never will be.
-/// 4. A record that a lane reads is durable.
+/// 4. A record that a lane reads is durable, or becomes so with or before whatever is written
+///    through the ports after it was read: where the record is lost, all of that is. So a reader
+///    may decide on it at once, and tells nobody of what rests on it before something that it
+///    wrote then is durable. What is durable already (the outcome of a repeat) it may tell.
 /// 5. `ends` is at or above the end that any command acknowledged before the call has made, and
 ///    `progress` at or above what any member had saved before the call.
 #[async_trait]

@@ -22,7 +22,7 @@ use crate::queue::{Due, NotEnqueued, lock};
 use crate::replies::Channels;
 use crate::space::Space;
 use crate::tables::{self, Tables};
-use crate::{OpenError, Settings, mend};
+use crate::{OpenError, Settings, mend, run};
 
 /// The group of the workers on the log of requests.
 const WORKERS: &str = "workers";
@@ -66,6 +66,9 @@ impl Inner {
             settings.heads_max,
         );
         let space = Space::new(directory.path().to_owned(), settings);
+        let is_in_order =
+            run::begin(&tables, &space).map_err(|error| directory.damaged(error.to_string()))?;
+        let batch = batch.handing_over_early(is_in_order);
         let threads = Threads::start((batch, space), Arc::clone(&tables), settings)
             .map_err(|error| directory.io(error))?;
         Ok(Self {

@@ -38,6 +38,7 @@ impl Threads {
             space,
             failures: Arc::clone(&failures),
             pulse: Arc::clone(&pulse),
+            took: Duration::ZERO,
             meters: Meters::new(),
         };
         let watch = Watch {

@@ -6,9 +6,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::home::tests::{append, records, settings};
+use crate::run::tests::killed;
 use crate::{Home, OpenError, Settings};
 
-/// A closed home with so many batches of one record each, and its journal.
+/// What a killed home leaves behind that has written so many batches of one record each, and its
+/// journal.
 async fn written(count: u32) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let one = Settings { partitions: Some(1), ..settings() };
@@ -16,12 +18,12 @@ async fn written(count: u32) -> (TempDir, PathBuf) {
     for number in 0..count {
         append(&home, "a", &format!("r{number}")).await;
     }
-    home.close().await;
+    let directory = killed(directory.path());
     let journal = journals(&directory.path().join("ordain.store")).unwrap().remove(0);
     (directory, journal)
 }
 
-/// All batches of a journal.
+/// The batches of a journal behind the first, with which the home was opened.
 fn batches(path: &Path) -> Vec<Span> {
     let image = fs::read(path).unwrap();
     let mut reader = image.as_slice();
@@ -29,7 +31,7 @@ fn batches(path: &Path) -> Vec<Span> {
     while let Found::Whole(bytes) = batch(&mut reader, image.len() as u64).unwrap() {
         spans.push(Span { from: spans.last().map_or(0, |last| last.to()), bytes });
     }
-    spans
+    spans.split_off(1)
 }
 
 fn overwrite(path: &Path, at: u64, bytes: &[u8]) {
