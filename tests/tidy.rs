@@ -47,9 +47,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("ordain-protocol", &[]),
+    ("ordain-bench", &[]),
+    ("ordain-limits", &["ordain-bench"]),
     ("ordain-checker", &[]),
     ("ordain-testkit", &["ordain-model", "ordain-ports", "ordain-domain", "ordain-embedded"]),
-    ("ordain", &["ordain-node", "ordain-model"]),
+    ("ordain", &["ordain-node", "ordain-model", "ordain-bench"]),
     (
         "ordain-tests",
         &[
@@ -84,9 +86,9 @@ const NEVER_IN_PRODUCT: &[(&str, &[&str])] = &[
 /// left behind as any other tool would, past our adapters.
 const DRIVERS: &[(&str, &[&str])] = &[
     ("fjall", &["crates/embedded"]),
-    ("axum", &["crates/api"]),
-    ("rdkafka", &["crates/kafka", "tests"]),
-    ("mongodb", &["crates/mongo", "tests"]),
+    ("axum", &["crates/api", "crates/bench"]),
+    ("rdkafka", &["crates/kafka", "tests", "tests/bench"]),
+    ("mongodb", &["crates/mongo", "tests", "tests/bench"]),
     ("redis", &["crates/redis"]),
     ("opentelemetry", &["crates/otlp"]),
     ("opentelemetry_sdk", &["crates/otlp"]),

@@ -1,5 +1,6 @@
 //! The command line: every command, its arguments and its help.
 
+mod bench;
 mod duration;
 mod read;
 mod send;
@@ -15,6 +16,7 @@ use crate::fleet::{ApiArguments, NodeRolesArguments, WorkerArguments};
 use crate::ready::ReadyArguments;
 use crate::topics::TopicsArguments;
 
+pub(crate) use bench::BenchArguments;
 pub(crate) use read::{
     DeadLetterCommand, DeadLettersArguments, EventsArguments, OutcomeArguments, StateArguments,
     TypesArguments, ViewArguments,
@@ -68,6 +70,9 @@ pub(crate) enum Command {
     Topics(TopicsArguments),
     #[command(flatten)]
     Client(ClientCommand),
+    /// Put a load on a server, measure it, and check what was answered
+    #[command(long_about = bench::LONG_ABOUT)]
+    Bench(BenchArguments),
     /// Print the configuration in force and where each value comes from
     Config(ConfigArguments),
     /// Print a completion script for a shell

@@ -2,6 +2,7 @@
 //! with crash points is the same program.
 
 mod arguments;
+mod bench;
 mod client;
 mod dead_letters;
 mod dev;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Node(arguments) => fleet::node(&arguments, json),
         Command::Topics(arguments) => topics::run(&arguments, json),
         Command::Config(arguments) => dev::show(&arguments, json),
+        Command::Bench(arguments) => bench::run(&arguments, json),
         Command::Completions { shell } => completions(shell),
         Command::Client(ClientCommand::View(ViewArguments {
             config: Some(config),

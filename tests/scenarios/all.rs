@@ -4,6 +4,7 @@
 mod answers;
 mod bad_input;
 mod batch;
+mod bench;
 mod contest;
 mod dead_letters;
 mod drain;
