@@ -1,66 +1,172 @@
-//! `cargo xtask bench`: a first mark of speed. Deposits of 1 to 10,000 accounts on a release build,
-//! in a new directory or as a new fleet, the client on the same machine, every request under an id
-//! of its own; then it reads every account and compares the money with what was answered.
+//! `cargo xtask bench`: what a release build does on this machine, next to what the machine, the
+//! disk, Kafka and MongoDB do by themselves, measured in the same run. All is on one machine, the
+//! load generator included.
+//!
+//! Every measurement has a server of its own: a new directory, or a new fleet. After it the server
+//! is started again, and must hold what was answered.
 
-mod connection;
-mod load;
+mod cases;
+mod limits;
+mod results;
 mod server;
 
-use self::load::{Load, Measured};
-use self::server::Server;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use self::cases::{Case, EMBEDDED, FLEET, Load};
+use self::limits::Limits;
+use self::results::{Measured, Results};
+use self::server::{Home, Server};
 use crate::{run, services};
 
-const ACCOUNTS: usize = 10_000;
+/// The views may be behind for so long after the last answer.
+const VIEWS_WITHIN: &str = "2s";
 
-/// Builds, runs, measures, checks, prints.
-pub(crate) fn run(seconds: u64, fleet: bool) -> anyhow::Result<()> {
-    if cfg!(debug_assertions) {
-        // A slow client would take from the server the processor that both share.
-        let seconds = seconds.to_string();
-        let bench = ["run", "--release", "--package", "xtask", "--", "bench", "--seconds"];
-        let fleet = if fleet { &["--fleet"][..] } else { &[] };
-        return run::cargo(&[&bench[..], &[seconds.as_str()], fleet].concat());
-    }
-    run::cargo(&["build", "--release", "--package", "ordain", "--bin", "ordain"])?;
-    if fleet {
-        return services::during(|| run_on(Server::start_fleet()?, seconds));
-    }
-    let directory = tempfile::tempdir_in(run::root().join("target"))?;
-    run_on(Server::start(directory.path())?, seconds)
+/// What to measure.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  \
+    cargo xtask bench                               all of it (about an hour)\n  \
+    cargo xtask bench --homes embedded --runs 1     one process on one directory, quickly\n  \
+    cargo xtask bench --only hot-key --homes fleet  one workload on a fleet")]
+pub(crate) struct Arguments {
+    /// Where it runs.
+    #[arg(long, value_delimiter = ',', default_values_t = Where::ALL)]
+    homes: Vec<Where>,
+    /// Only cases that have this in their names.
+    #[arg(long)]
+    only: Option<String>,
+    /// How often each case is measured; the figures are medians.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// How long each measurement takes.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// The file that the results go to, as Markdown.
+    #[arg(long, default_value = "target/bench.md")]
+    report: PathBuf,
 }
 
-fn run_on(mut server: Server, seconds: u64) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let measured = runtime.block_on(measure(server.address(), seconds));
-    server.stop()?;
-    for (connections, measured) in measured? {
-        println!(
-            "{connections:>4} connections: {:>7.0} commands/s, median {:.3} ms, p99 {:.3} ms",
-            measured.per_second(),
-            measured.milliseconds(0.5),
-            measured.milliseconds(0.99),
-        );
+/// Where ordain runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Where {
+    /// In one process on one directory.
+    Embedded,
+    /// On Kafka, MongoDB and Redis; all roles in one process.
+    Fleet,
+}
+
+impl Where {
+    const ALL: [Self; 2] = [Self::Embedded, Self::Fleet];
+}
+
+impl std::fmt::Display for Where {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if *self == Self::Embedded { "embedded" } else { "fleet" })
     }
-    println!("every account holds what was answered to be deposited");
+}
+
+/// Builds, measures, prints, and writes it down.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let packages = ["--package", "ordain", "--package", "ordain-limits"];
+    let binaries = ["--bin", "ordain", "--bin", "ordain-limits"];
+    run::cargo(&[&["build", "--release"], &packages[..], &binaries].concat())?;
+    let mut results = Results::default();
+    let mut done = Ok(());
+    if arguments.homes.contains(&Where::Embedded) {
+        done = all(arguments, &mut results, Where::Embedded);
+    }
+    if done.is_ok() && arguments.homes.contains(&Where::Fleet) {
+        done = services::during(|| all(arguments, &mut results, Where::Fleet));
+    }
+    // What was measured before something failed is told all the same.
+    let text = results.to_string();
+    #[expect(clippy::print_stdout, reason = "the results")]
+    {
+        println!("{text}");
+    }
+    done?;
+    let report = run::root().join(&arguments.report);
+    fs::write(&report, text).with_context(|| format!("{} cannot be written", report.display()))
+}
+
+fn all(arguments: &Arguments, results: &mut Results, place: Where) -> anyhow::Result<()> {
+    let cases = match place {
+        Where::Embedded => EMBEDDED,
+        Where::Fleet => FLEET,
+    };
+    let section = results.section(place.to_string());
+    let wanted = |case: &&Case| arguments.only.as_ref().is_none_or(|only| case.name.contains(only));
+    for case in cases.iter().filter(wanted) {
+        let directory = tempfile::tempdir_in(run::root().join("target"))?;
+        section.add_limits(Limits::measure(directory.path(), place == Where::Fleet)?);
+        let mut runs = Vec::new();
+        for number in 1..=arguments.runs {
+            let measured = new_home(place)
+                .and_then(|home| once(&home, case, section.peak(), arguments.seconds));
+            match measured {
+                Ok(measured) => {
+                    eprintln!("bench: {place}: {}, run {number}: {measured}", case.name);
+                    runs.push(measured);
+                }
+                Err(why) => {
+                    let name = case.name;
+                    eprintln!("bench: {place}: {name}, run {number} does not count: {why:#}");
+                }
+            }
+        }
+        ensure!(!runs.is_empty(), "{place}: no run of {} counts", case.name);
+        section.add(case, &runs, arguments.runs);
+    }
     Ok(())
 }
 
-async fn measure(address: &str, seconds: u64) -> anyhow::Result<Vec<(usize, Measured)>> {
-    let load = Load::new(address, ACCOUNTS);
-    eprintln!("bench: opening {ACCOUNTS} accounts");
-    load.open_accounts(64).await?;
-    let mut measured = Vec::new();
-    let mut deposited = 0;
-    for connections in [1, 64] {
-        eprintln!("bench: {connections} connections for {seconds} s");
-        let result = load.deposit(connections, seconds).await?;
-        deposited += result.count() as u64;
-        measured.push((connections, result));
+fn new_home(place: Where) -> anyhow::Result<Home> {
+    match place {
+        Where::Embedded => Home::directory(),
+        Where::Fleet => Home::fleet(),
     }
-    let funds = load.funds(64).await?;
-    anyhow::ensure!(
-        funds == deposited,
-        "the accounts hold {funds}, but {deposited} deposits were answered with SUCCESS"
-    );
-    Ok(measured)
+}
+
+/// Measures once, and reads everything back after a restart.
+fn once(home: &Home, case: &Case, peak: Option<f64>, seconds: u64) -> anyhow::Result<Measured> {
+    let mut server = home.start()?;
+    let mut bench = server::ordain();
+    bench.args(["bench", "--json", "--name", "bench", "--workload", case.workload]);
+    bench.args(["--views-within", VIEWS_WITHIN]);
+    bench.arg("--connections").arg(case.connections.to_string());
+    bench.arg("--duration").arg(format!("{seconds}s"));
+    bench.arg("--server").arg(format!("http://{}", server.address()));
+    if case.load == Load::HalfOfPeak {
+        let peak = peak.context("the peak is measured first: --only must not leave it out")?;
+        bench.arg("--rate").arg(format!("{:.0}", peak / 2.0));
+    }
+    let report = answer(&mut bench, "ordain bench")?;
+    let before = funds(&server)?;
+    server.stop()?;
+
+    let mut again = home.start()?;
+    let after = funds(&again)?;
+    again.stop()?;
+    ensure!(before == after, "after a restart accounts or rows are not what they were");
+    Measured::of(&report)
+}
+
+/// What each account holds, and what the view shows of each.
+fn funds(server: &Server) -> anyhow::Result<Value> {
+    let mut limits = Command::new(run::root().join("target/release/ordain-limits"));
+    answer(limits.args(["funds", server.address(), "10000"]), "reading accounts back")
+}
+
+/// Runs a program, and reads the one line of JSON that it prints.
+fn answer(command: &mut Command, what: &str) -> anyhow::Result<Value> {
+    let output = command.output().with_context(|| format!("{what} cannot be started"))?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{what} ended with {}: {printed}{said}", output.status);
+    serde_json::from_str(&printed).with_context(|| format!("{what} printed {printed}"))
 }

@@ -54,15 +54,9 @@ enum Task {
     /// Put a fleet under fire: clients send while processes, links and servers fail, then all is
     /// read back and checked against every promise; writes a report (minutes a round).
     Faults(faults::Arguments),
-    /// Measure commands per second and latency of a release build on this machine.
-    Bench {
-        /// How long each measurement takes.
-        #[arg(long, default_value_t = 10)]
-        seconds: u64,
-        /// A fleet on real servers instead of one process on one directory.
-        #[arg(long)]
-        fleet: bool,
-    },
+    /// Measure a release build on this machine, next to what the machine, the disk, Kafka and
+    /// MongoDB do by themselves (minutes).
+    Bench(bench::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -75,6 +69,6 @@ fn main() -> anyhow::Result<()> {
         Task::Services { task } => services::run(task),
         Task::Breakages { only } => breakages::run(only.as_deref()),
         Task::Faults(arguments) => faults::run(&arguments),
-        Task::Bench { seconds, fleet } => bench::run(seconds, fleet),
+        Task::Bench(arguments) => bench::run(&arguments),
     }
 }

@@ -1,58 +1,78 @@
-//! The server that is measured: a release build.
+//! The server that is measured: a release build, as it is shipped.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context as _;
+use tempfile::TempDir;
 
 use crate::{run, services};
 
-/// How many partitions a fleet has that is measured.
+/// How many partitions a fleet has that is measured; as many as `ordain dev` has.
 const PARTITIONS: &str = "4";
 
+/// Where what is measured keeps its data, so that it can be started again.
+pub(super) enum Home {
+    Directory(TempDir),
+    /// The settings of a fleet that nobody else uses.
+    Fleet(Vec<(&'static str, String)>),
+}
+
 /// A running server.
-pub(crate) struct Server {
+pub(super) struct Server {
     child: Child,
     address: String,
 }
 
-fn ordain() -> Command {
+/// The release build.
+pub(super) fn ordain() -> Command {
     Command::new(run::root().join("target/release/ordain"))
 }
 
-impl Server {
-    /// `ordain dev` on a directory.
-    pub(crate) fn start(directory: &Path) -> anyhow::Result<Self> {
-        let mut command = ordain();
-        command.arg("dev").arg("--data").arg(directory.join("data"));
-        Self::listening(command)
+impl Home {
+    /// A new directory.
+    pub(super) fn directory() -> anyhow::Result<Self> {
+        Ok(Self::Directory(tempfile::tempdir_in(run::root().join("target"))?))
     }
 
-    /// All roles of a new fleet in one process, on the services that are up.
-    pub(crate) fn start_fleet() -> anyhow::Result<Self> {
+    /// A new fleet, on the services that are up.
+    pub(super) fn fleet() -> anyhow::Result<Self> {
         let addresses = services::addresses()?;
         let address = |name: &str| {
             let address = addresses.get(name).and_then(serde_json::Value::as_str);
-            address.with_context(|| format!("{name} is not up"))
+            address.map(str::to_owned).with_context(|| format!("{name} is not up"))
         };
-        let settings = [
+        let settings = vec![
             ("ORDAIN_PREFIX", format!("bench-{}", uuid::Uuid::new_v4().simple())),
-            ("ORDAIN_KAFKA__BOOTSTRAP_SERVERS", address("kafka")?.to_owned()),
-            ("ORDAIN_MONGO__URL", address("mongodb")?.to_owned()),
-            ("ORDAIN_REDIS__URL", address("redis")?.to_owned()),
+            ("ORDAIN_KAFKA__BOOTSTRAP_SERVERS", address("kafka")?),
+            ("ORDAIN_MONGO__URL", address("mongodb")?),
+            ("ORDAIN_REDIS__URL", address("redis")?),
         ];
         let mut ensure = ordain();
         ensure.args(["topics", "ensure", "--partitions", PARTITIONS, "--replication", "1"]);
-        ensure.args(["--event-partitions", PARTITIONS]).envs(settings.clone());
+        ensure.args(["--event-partitions", PARTITIONS]).envs(settings.iter().cloned());
         run::run(&mut ensure, "ordain topics ensure")?;
-        let mut command = ordain();
-        command.arg("node").envs(settings);
-        Self::listening(command)
+        Ok(Self::Fleet(settings))
     }
 
+    /// `ordain dev`, or all roles of the fleet in one process.
+    pub(super) fn start(&self) -> anyhow::Result<Server> {
+        let mut command = ordain();
+        match self {
+            Self::Directory(directory) => {
+                command.arg("dev").arg("--data").arg(directory.path().join("data"));
+            }
+            Self::Fleet(settings) => {
+                command.arg("node").envs(settings.iter().cloned());
+            }
+        }
+        Server::listening(command)
+    }
+}
+
+impl Server {
     /// Where it serves clients, `host:port`.
-    pub(crate) fn address(&self) -> &str {
+    pub(super) fn address(&self) -> &str {
         &self.address
     }
 
@@ -74,7 +94,7 @@ impl Server {
     }
 
     /// Asks it to end, and waits until it has.
-    pub(crate) fn stop(&mut self) -> anyhow::Result<()> {
+    pub(super) fn stop(&mut self) -> anyhow::Result<()> {
         let process = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &process]).status()?;
         let status = self.child.wait()?;
@@ -87,5 +107,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         // It has ended by itself, unless something failed on the way.
         drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
