@@ -19,7 +19,7 @@ use foldhash::HashSet;
 use crate::Outcome;
 use crate::findings::Findings;
 use crate::history::Line;
-use crate::reference::{Command, Decision, SEQUENCE_MISMATCH, State};
+use crate::reference::{Command, Decision, Refusal, SEQUENCE_MISMATCH, State};
 use crate::tables::{Call, Meaning, NONE, Tables};
 
 /// A command as its clients saw it.
@@ -257,7 +257,10 @@ impl Search<'_> {
         match (&operation.answer, decide(reached, operation)?) {
             (Some((_, Outcome::Expired, _)), _) if operation.has_deadline => {}
             (Some((_, Outcome::Rejected, _)), _) => {}
-            (Some((_, Outcome::Fail, code)), Err(refused)) if code.as_deref() == Some(refused) => {}
+            (
+                Some((_, Outcome::Fail, code)),
+                Err(Refusal { outcome: Outcome::Fail, code: why }),
+            ) if code.as_deref() == Some(why) => {}
             (None | Some((_, Outcome::Success, _)), Ok(events)) => {
                 next.sequence += events.len() as u64;
                 let _ = events.iter().all(|event| next.state.apply(event));
@@ -271,7 +274,9 @@ impl Search<'_> {
 
 fn decide(reached: &Reached, operation: &Operation) -> Option<Decision> {
     match operation.expected_sequence {
-        Some(expected) if expected != reached.sequence => Some(Err(SEQUENCE_MISMATCH)),
+        Some(expected) if expected != reached.sequence => {
+            Some(Err(Refusal::by_rule(SEQUENCE_MISMATCH)))
+        }
         _ => reached.state.decide(&operation.command),
     }
 }

@@ -1,12 +1,15 @@
-//! What accounts and job requests do, told anew from their rules.
+//! What accounts, job requests and rules that misbehave do, told anew from their rules.
 //!
 //! The system's own rules are in none of this: what both say may be taken for true, and where they
 //! differ one of them is wrong. Other types of aggregates are not modelled; of their commits only
 //! the form of the line is checked.
 
 pub mod account;
+pub mod broken;
 pub mod job;
 pub mod time;
+
+use crate::Outcome;
 
 /// The code of a command that demanded another sequence.
 pub const SEQUENCE_MISMATCH: &str = "SEQUENCE_MISMATCH";
@@ -18,6 +21,8 @@ pub enum Kind {
     Account,
     /// `job-request`.
     Job,
+    /// `broken`, of builds for tests.
+    Broken,
     /// Every other type.
     Other,
 }
@@ -29,6 +34,7 @@ impl Kind {
         match aggregate.split('/').nth(1) {
             Some("account") => Self::Account,
             Some("job-request") => Self::Job,
+            Some("broken") => Self::Broken,
             _ => Self::Other,
         }
     }
@@ -41,6 +47,8 @@ pub enum Command {
     Account(account::Command),
     /// To a job request.
     Job(job::Command),
+    /// To what misbehaves on demand.
+    Broken(broken::Command),
     /// One that the model cannot read: its name and data.
     Other(String, String),
 }
@@ -52,6 +60,7 @@ impl Command {
         let known = match kind {
             Kind::Account => account::Command::read(name, data).map(Self::Account),
             Kind::Job => job::Command::read(name, data).map(Self::Job),
+            Kind::Broken => broken::Command::read(name, data).map(Self::Broken),
             Kind::Other => None,
         };
         known.unwrap_or_else(|| Self::Other(name.to_owned(), data.to_owned()))
@@ -65,6 +74,8 @@ pub enum Event {
     Account(account::Event),
     /// To a job request.
     Job(job::Event),
+    /// To what misbehaves on demand.
+    Broken(broken::Event),
     /// One that the model cannot read: its name and data.
     Other(String, String),
 }
@@ -76,14 +87,32 @@ impl Event {
         let known = match kind {
             Kind::Account => account::Event::read(name, data).map(Self::Account),
             Kind::Job => job::Event::read(name, data).map(Self::Job),
+            Kind::Broken => broken::Event::read(name, data).map(Self::Broken),
             Kind::Other => None,
         };
         known.unwrap_or_else(|| Self::Other(name.to_owned(), data.to_owned()))
     }
 }
 
-/// What the rules say: what happens then, or the code of the rule that refuses.
-pub type Decision = Result<Vec<Event>, &'static str>;
+/// What the rules say: what happens then, or why nothing does.
+pub type Decision = Result<Vec<Event>, Refusal>;
+
+/// What a command comes to that changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// FAIL where a rule refuses it, REJECTED where no rule can say.
+    pub outcome: Outcome,
+    /// Why.
+    pub code: &'static str,
+}
+
+impl Refusal {
+    /// By a rule.
+    #[must_use]
+    pub const fn by_rule(code: &'static str) -> Self {
+        Self { outcome: Outcome::Fail, code }
+    }
+}
 
 /// What the events of an aggregate amount to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -95,6 +124,8 @@ pub enum State {
     Account(i64),
     /// A job request.
     Job(Box<job::Job>),
+    /// How often something good has happened.
+    Broken(u64),
 }
 
 impl State {
@@ -104,6 +135,7 @@ impl State {
         match kind {
             Kind::Account => account::read_state(text).map(Self::Account),
             Kind::Job => serde_json::from_str(text).ok().map(Box::new).map(Self::Job),
+            Kind::Broken => broken::read_state(text).map(Self::Broken),
             Kind::Other => None,
         }
     }
@@ -111,18 +143,17 @@ impl State {
     /// What the rules say of a command in this state; none where there is no model.
     #[must_use]
     pub fn decide(&self, command: &Command) -> Option<Decision> {
-        match (self, command) {
-            (_, Command::Other(..)) | (Self::Job(_), Command::Account(_)) => None,
-            (Self::Account(_), Command::Job(_)) => None,
-            (Self::Nothing, Command::Account(command)) => {
-                Some(account::decide(None, *command).map(|event| vec![Event::Account(event)]))
+        let decision = match (self, command) {
+            (Self::Nothing, Command::Account(command)) => account(None, *command),
+            (Self::Account(funds), Command::Account(command)) => account(Some(*funds), *command),
+            (Self::Nothing, Command::Job(command)) => jobs(job::decide(None, command)),
+            (Self::Job(job), Command::Job(command)) => jobs(job::decide(Some(job), command)),
+            (Self::Nothing | Self::Broken(_), Command::Broken(command)) => {
+                broken::decide(*command).map(|event| vec![Event::Broken(event)])
             }
-            (Self::Account(funds), Command::Account(command)) => Some(
-                account::decide(Some(*funds), *command).map(|event| vec![Event::Account(event)]),
-            ),
-            (Self::Nothing, Command::Job(command)) => Some(jobs(job::decide(None, command))),
-            (Self::Job(job), Command::Job(command)) => Some(jobs(job::decide(Some(job), command))),
-        }
+            _ => return None,
+        };
+        Some(decision)
     }
 
     /// What an event makes of it. False where it cannot happen in this state.
@@ -140,12 +171,20 @@ impl State {
                 *self = Self::Job(Box::new(job::Job::offered(cleaners, tasks)));
             }
             (Self::Job(job), Event::Job(event)) => return job.apply(event),
+            (Self::Nothing, Event::Broken(broken::Event::Worked)) => *self = Self::Broken(1),
+            (Self::Broken(done), Event::Broken(broken::Event::Worked)) => *done += 1,
             _ => return false,
         }
         true
     }
 }
 
+fn account(funds: Option<i64>, command: account::Command) -> Decision {
+    let decision = account::decide(funds, command).map(|event| vec![Event::Account(event)]);
+    decision.map_err(Refusal::by_rule)
+}
+
 fn jobs(decision: Result<Vec<job::Event>, &'static str>) -> Decision {
-    decision.map(|events| events.into_iter().map(Event::Job).collect())
+    let decision = decision.map(|events| events.into_iter().map(Event::Job).collect());
+    decision.map_err(Refusal::by_rule)
 }

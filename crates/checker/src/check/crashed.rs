@@ -10,7 +10,8 @@ use crate::tables::Tables;
 /// A record is rejected when so many processes that had marked it failed before.
 const FAILED_BEFORE: u64 = 3;
 
-/// Whatever fails leaves at most one mark in each partition. No rule that is modelled crashes.
+/// Whatever fails leaves at most one mark in each partition, a process that a rule ended, too: that
+/// is a fault like the others.
 pub(super) fn check(tables: &Tables, found: &mut Findings) {
     let faults = tables.faults.iter().map(|fault| fault.kills + fault.pauses).sum();
     let mut crashed: BTreeMap<u32, u64> = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use super::Index;
 use crate::findings::Findings;
-use crate::reference::{Command, Kind, SEQUENCE_MISMATCH, State};
+use crate::reference::{Command, Kind, Refusal, SEQUENCE_MISMATCH, State};
 use crate::tables::{Asked, Commit, StateRead, Tables};
 use crate::{Anomaly, Outcome};
 
@@ -152,7 +152,6 @@ impl Follow<'_> {
         let tables = self.tables;
         let (outcome, code) = tables.verdicts.value(commit.verdict).as_ref();
         let events = tables.happened_of(commit);
-        let is_refusal = |code: &str| format!("FAIL {code}");
         if *outcome != Outcome::Success && !events.is_empty() {
             return Some(format!("{outcome} without events"));
         }
@@ -165,14 +164,14 @@ impl Follow<'_> {
         }
         let is_mismatch = asked.expected_sequence.is_some_and(|wanted| wanted != head.sequence);
         let decision = if is_mismatch && (!is_unreadable || *outcome != Outcome::Rejected) {
-            Err(SEQUENCE_MISMATCH)
+            Err(Refusal::by_rule(SEQUENCE_MISMATCH))
         } else {
             head.state.decide(&asked.command)?
         };
         match decision {
-            Err(refused) => {
-                let is_it = *outcome == Outcome::Fail && code.as_deref() == Some(refused);
-                (!is_it).then(|| is_refusal(refused))
+            Err(Refusal { outcome: why, code: because }) => {
+                let is_it = *outcome == why && code.as_deref() == Some(because);
+                (!is_it).then(|| format!("{why} {because}"))
             }
             Ok(decided) => {
                 let events = events.iter().map(|event| tables.events.value(event.event).as_ref());

@@ -52,7 +52,7 @@ pub(super) fn check(tables: &Tables, (index, states): (&Index, &[State]), found:
         };
         let mut compare = Compare { rows: &mut rows, found, id };
         match state {
-            State::Nothing => {}
+            State::Nothing | State::Broken(_) => {}
             State::Account(funds) => {
                 let row = account_row(tables, index, (aggregate, *funds));
                 compare.row("accounts", id, (index.event_count(aggregate), &row));

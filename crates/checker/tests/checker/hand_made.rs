@@ -140,6 +140,7 @@ mod answers;
 mod commands;
 mod order;
 mod outcomes;
+mod rules;
 mod views;
 
 fn is_commit(item: &Item, request: &str) -> bool {
@@ -237,6 +238,7 @@ fn every_anomaly_has_a_history() {
         include_str!("hand_made/commands.rs"),
         include_str!("hand_made/order.rs"),
         include_str!("hand_made/outcomes.rs"),
+        include_str!("hand_made/rules.rs"),
         include_str!("hand_made/views.rs"),
     );
     let kinds: Vec<&str> =

@@ -229,7 +229,7 @@ impl SequentialSpec for Spec {
                 assert!(events.iter().all(|event| self.state.apply(event)));
                 None
             }
-            Err(code) => Some(code.to_owned()),
+            Err(refused) => Some(refused.code.to_owned()),
         }
     }
 }

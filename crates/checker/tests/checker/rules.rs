@@ -20,7 +20,9 @@ fn becomes(kind: Kind, steps: &[Step<'_>]) -> State {
                 assert_eq!((events.as_slice(), ""), (expected.as_slice(), *code), "{name} {data}");
                 assert!(events.iter().all(|event| state.apply(event)), "{name} {data}");
             }
-            Err(refused) => assert_eq!((refused, 0), (*code, events.len()), "{name} {data}"),
+            Err(refused) => {
+                assert_eq!((refused.code, 0), (*code, events.len()), "{name} {data}");
+            }
         }
     }
     state

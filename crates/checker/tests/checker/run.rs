@@ -6,7 +6,7 @@ use ordain_checker::evidence::{Command, Commit, Event, Happened, Item, Request, 
 use ordain_checker::history::{Answer, Call, Line, Operation, StateRead, ViewRead, Way};
 use ordain_checker::reference::job::Event as JobEvent;
 use ordain_checker::reference::time::rfc_3339;
-use ordain_checker::reference::{self, Kind, State, account};
+use ordain_checker::reference::{self, Kind, State, account, broken};
 use ordain_checker::{Checker, Demands, Outcome, Place, Report, Told};
 
 /// Where the clocks of workers stand when a run begins.
@@ -183,7 +183,7 @@ impl Run {
         let id = aggregate.rsplit('/').next().unwrap().to_owned();
         let (view, row) = match &of.state {
             _ if events.is_empty() => return,
-            State::Nothing => return,
+            State::Nothing | State::Broken(_) => return,
             State::Account(funds) => {
                 let times = &of.times[of.times.len().saturating_sub(100)..];
                 let times = serde_json::to_string(times).unwrap();
@@ -251,6 +251,7 @@ impl Run {
             State::Nothing => return,
             State::Account(funds) => format!(r#"{{"funds":{funds}}}"#),
             State::Job(job) => serde_json::to_string(job).unwrap(),
+            State::Broken(done) => format!(r#"{{"done":{done}}}"#),
         };
         let (aggregate, revision, sequence) = (aggregate.to_owned(), of.revision, of.sequence);
         let session = 1;
@@ -311,7 +312,7 @@ fn verdict(of: &Aggregate, (kind, command): (Kind, &Command), now: i64) -> Verdi
     let asked = reference::Command::read(kind, &command.command, &command.data);
     match of.state.decide(&asked) {
         Some(Ok(events)) => (Outcome::Success, None, events),
-        Some(Err(code)) => fail(code),
+        Some(Err(refusal)) => (refusal.outcome, Some(refusal.code.to_owned()), Vec::new()),
         None => (Outcome::Rejected, Some("UNPROCESSABLE".to_owned()), Vec::new()),
     }
 }
@@ -351,6 +352,7 @@ fn written(event: &reference::Event) -> (String, String) {
             ("task-finished", format!(r#"{{"taskId":"{task}","cleanerId":"{cleaner}"}}"#))
         }
         reference::Event::Job(JobEvent::Finished(cleaner)) => ("finished", of(cleaner)),
+        reference::Event::Broken(broken::Event::Worked) => ("worked", "{}".to_owned()),
         reference::Event::Other(name, data) => (name.as_str(), data.clone()),
     };
     (name.to_owned(), data)

@@ -1,0 +1,83 @@
+//! Of rules that misbehave: only the command that asks for it is lost, and it is kept.
+
+use ordain_checker::Outcome;
+use ordain_checker::history::{Line, Operation};
+
+use super::{Spoil, fault, letter};
+use crate::run::{Run, operation};
+
+fn broken(request: &str, command: &str) -> Operation {
+    operation(("broken", "b"), request, (command, "{}"))
+}
+
+/// Something good, something bad that is kept as a dead letter, and something good again.
+fn misbehaves(command: &str, code: &str) -> Run {
+    let mut run = Run::default();
+    run.does(&broken("before", "work"));
+    run.does(&broken("bad", command));
+    run.items.push(letter(&broken("bad", command), code));
+    run.does(&broken("behind", "work"));
+    run.reads("default/broken/b");
+    run
+}
+
+fn becomes(run: &mut Run, outcome: Outcome, code: Option<&str>) {
+    let code = code.map(str::to_owned);
+    let commit = run.commit("bad");
+    (commit.outcome, commit.code) = (outcome, code.clone());
+    let told = run.answer(2).told.as_mut().unwrap();
+    (told.outcome, told.code) = (outcome, code);
+}
+
+super::anomalies! {
+    a_panic_that_was_accepted: ["unjustified"], || {
+        let mut run = misbehaves("panic", "RULE_PANICKED");
+        becomes(&mut run, Outcome::Success, None);
+        run
+    }, || misbehaves("panic", "RULE_PANICKED");
+
+    a_panic_that_is_told_as_a_refusal: ["unjustified"], || {
+        let mut run = misbehaves("panic", "RULE_PANICKED");
+        becomes(&mut run, Outcome::Fail, Some("RULE_PANICKED"));
+        run
+    }, || misbehaves("panic", "RULE_PANICKED");
+
+    a_panic_without_a_dead_letter: ["letter-missing"], || misbehaves("panic", "RULE_CRASHED"), || {
+        misbehaves("panic", "RULE_PANICKED")
+    };
+
+    a_rule_given_up_too_soon: ["crashed-without-faults"], || {
+        let mut run = misbehaves("abort", "RULE_CRASHED");
+        run.items.push(fault(2, 0));
+        run
+    }, || {
+        let mut run = misbehaves("abort", "RULE_CRASHED");
+        run.items.push(fault(3, 0));
+        run
+    };
+
+    a_rule_that_never_returns_and_panicked: ["unjustified"], || {
+        let mut run = misbehaves("hang", "RULE_PANICKED");
+        becomes(&mut run, Outcome::Rejected, Some("RULE_PANICKED"));
+        run
+    }, || {
+        let mut run = misbehaves("hang", "RULE_CRASHED");
+        run.items.push(fault(3, 0));
+        run
+    };
+
+    good_that_is_not_counted: ["state-differs"], || {
+        let mut run = Run::default();
+        run.does(&broken("before", "work"));
+        run.reads("default/broken/b");
+        if let Some(Line::StateRead(read)) = run.lines.last_mut() {
+            read.state = r#"{"done":2}"#.to_owned();
+        }
+        run
+    }, || {
+        let mut run = Run::default();
+        run.does(&broken("before", "work"));
+        run.reads("default/broken/b");
+        run
+    };
+}
