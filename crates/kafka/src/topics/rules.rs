@@ -19,7 +19,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Looks at a topic; `None` when it is not there.
+    /// Looks at a topic; `None` when it is not there, or not known to every broker that was asked.
     pub(crate) fn look(
         admin: &AdminClient<Plain>,
         settings: &Settings,
@@ -39,6 +39,11 @@ impl Found {
             .min();
         let replication = u32::try_from(replicas.unwrap_or_default()).unwrap_or(u32::MAX);
         let configuration = configuration(admin, settings, topic)?;
+        // Who describes a topic need not be who has just told of it: a broker that has not heard of
+        // it yet describes nothing.
+        if configuration.is_empty() {
+            return Ok(None);
+        }
         Ok(Some(Self { name: topic.to_owned(), partitions, replication, configuration }))
     }
 
