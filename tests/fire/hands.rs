@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mongodb::bson::doc;
-use ordain_tests::faults::{Links, Memory, Run, Timeline, plant, replay};
+use ordain_tests::faults::{Links, Memory, PLACES, Readiness, Run, Timeline, plant, replay};
 use ordain_tests::{Fleet, OwnServices};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -29,26 +29,34 @@ const STEPPED_DOWN_SECONDS: i32 = 3;
 pub(crate) struct Hand {
     pub(crate) memory: Arc<Memory>,
     pub(crate) timeline: Arc<Timeline>,
+    pub(crate) readiness: Readiness,
 }
 
-pub(crate) async fn on_processes(run: &mut Run, plan: Vec<OnProcess>) {
+pub(crate) async fn on_processes((run, clock): (&mut Run, &str), plan: Vec<OnProcess>) {
     for blow in plan {
         match blow {
             OnProcess::Point(strike, point, passed) => run.strike(strike, point, passed).await,
             OnProcess::Kill(role) => run.kill(role).await,
             OnProcess::Pause(role) => run.pause(role).await,
             OnProcess::Leave(role) => run.leave(role).await,
+            OnProcess::Rule(rule) => run.misbehaves(rule).await,
+            OnProcess::Expire => run.expire().await,
+            OnProcess::Clock(role, off) => run.clock(clock, (role, off)).await,
         }
     }
 }
 
 impl Hand {
     pub(crate) async fn on_links(&self, links: &Links, plan: Vec<OnLink>) {
-        for OnLink { place, server, harm, long } in plan {
+        for link in plan {
+            let OnLink { place, server, harm, long } = link;
             let words = format!("{harm:?}");
-            let kind = words.split('(').next().unwrap_or_default();
-            let name = format!("{} to {server}: {kind}", place.0);
-            self.timeline.during(("link", &name), links.harm((place, server), (harm, long))).await;
+            let words = words.split('(').next().unwrap_or_default();
+            let name = format!("{} to {server}: {words}", place.0);
+            self.timeline
+                .during((link.kind(), &name), links.harm((place, server), (harm, long)))
+                .await;
+            self.readiness.again(place).await;
             self.memory.progress(ENOUGH).await;
         }
     }
@@ -62,6 +70,9 @@ impl Hand {
             self.on_server((servers, fleet), blow).await;
             self.memory.progress(ENOUGH).await;
             sleep(BETWEEN_SERVERS).await;
+            for place in PLACES {
+                self.readiness.again(place).await;
+            }
         }
     }
 
@@ -174,8 +185,16 @@ pub(crate) async fn step_down(url: &str, seconds: i32) {
     is_primary(&admin).await;
 }
 
+/// Waits until the member at this port is the primary.
+#[expect(clippy::expect_used, reason = "a fault that is not made proves nothing")]
+pub(crate) async fn is_primary_at(port: u16) {
+    let url = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
+    let member = mongodb::Client::with_uri_str(url).await.expect("a member");
+    is_primary(&member.database("admin")).await;
+}
+
 /// Waits until whoever answers there is a primary.
-pub(crate) async fn is_primary(admin: &mongodb::Database) {
+async fn is_primary(admin: &mongodb::Database) {
     ordain_tests::until("a primary", || async {
         let hello = admin.run_command(doc! { "hello": 1 }).await.ok()?;
         hello.get_bool("isWritablePrimary").ok()?.then_some(())

@@ -8,6 +8,7 @@ mod mutants;
 mod picture;
 mod plan;
 mod report;
+mod three;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -34,6 +35,10 @@ struct Arguments {
     report: PathBuf,
     /// The program.
     toxiproxy: PathBuf,
+    /// What a process loads whose clock is to be off.
+    clock: String,
+    /// The directory of Kafka's jars.
+    kafka: PathBuf,
 }
 
 /// So much that a run of some hundred faults has some hundred thousand commands.
@@ -61,6 +66,7 @@ async fn run(arguments: &Arguments) -> bool {
     std::fs::create_dir_all(report).expect("a directory for the report");
     let (file, (text, is_well)) = match only.first().map(String::as_str) {
         Some("mutants") => ("MUTANTS.md", mutants::run_all(*seed).await),
+        Some("three") => return three::fire(arguments).await,
         Some("measured") => ("MEASURED.md", measured::measure().await),
         _ => return fire(arguments).await,
     };
@@ -86,9 +92,8 @@ pub(crate) fn words(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Whether nothing was found that must not be.
-#[expect(clippy::expect_used, reason = "whoever cannot write the report has failed")]
 async fn fire(arguments: &Arguments) -> bool {
-    let Arguments { rounds, only, seed, report, toxiproxy } = arguments;
+    let Arguments { rounds, only, seed, report, toxiproxy, clock, .. } = arguments;
     // What runs now; the checkout may go on meanwhile.
     let commit = report::commit();
     let servers = OwnServices::of(&SERVERS).await;
@@ -96,13 +101,14 @@ async fn fire(arguments: &Arguments) -> bool {
     let links = Links::start(toxiproxy, &servers, &fleet).await;
     let history = report.join("history.ndjson");
     let mut run = Run::begin_on(Arc::clone(&fleet), (Some(&history), load(*seed)), "").await;
-    let hand = Hand { memory: run.memory().clone(), timeline: run.timeline().clone() };
+    let (memory, timeline) = (run.memory().clone(), run.timeline().clone());
+    let hand = Hand { memory, timeline, readiness: run.readiness() };
     let mut broke_off = None;
     for (number, round) in plan::rounds(*rounds, *seed, only).into_iter().enumerate() {
         eprintln!("round {} of {rounds}", number + 1);
         let made = async {
             tokio::join!(
-                on_processes(&mut run, round.processes),
+                on_processes((&mut run, clock), round.processes),
                 hand.on_links(&links, round.links),
                 hand.on_servers((&servers, &fleet), round.servers),
             );
@@ -115,11 +121,24 @@ async fn fire(arguments: &Arguments) -> bool {
             break;
         }
     }
-    let loaded = hand.memory.now();
+    tell(arguments, run, (commit, broke_off)).await
+}
+
+/// Lets a run come to its end and writes the report. Says whether nothing was found that must not
+/// be.
+#[expect(clippy::expect_used, reason = "whoever cannot write the report has failed")]
+pub(crate) async fn tell(
+    arguments: &Arguments,
+    run: Run,
+    (commit, broke_off): (String, Option<String>),
+) -> bool {
+    let Arguments { rounds, only, seed, report, .. } = arguments;
+    let (memory, timeline) = (run.memory().clone(), run.timeline().clone());
+    let loaded = memory.now();
     eprintln!("all faults are made; clients finish, and everything is read back");
     let found = run.end().await;
-    let blows = hand.timeline.blows();
-    let figures = Figures::of(hand.memory.lines_written(), &blows);
+    let blows = timeline.blows();
+    let figures = Figures::of(memory.lines_written(), &blows);
     let is_clean = found.is_clean() && broke_off.is_none();
     let (rounds, seed) = (*rounds, *seed);
     let summary = Summary { seed, rounds, only, commit, loaded, blows: &blows, broke_off };

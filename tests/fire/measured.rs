@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use self::probe::{Probe, Sent};
 use crate::figures::Waits;
-use crate::hands::{is_primary, step_down};
+use crate::hands::{is_primary_at, step_down};
 use crate::report;
 
 const PARTITIONS: u32 = 8;
@@ -151,7 +151,7 @@ impl Measured {
             },
         )
         .await;
-        self.first_is_primary().await;
+        is_primary_at(self.servers.ports("mongodb")[0]).await;
         self.during("MongoDB's primary is killed, and another of three is elected", async |this| {
             this.servers.kill("mongodb").await;
         })
@@ -184,15 +184,6 @@ impl Measured {
              {how}: {} ms.",
             longest.join(", ")
         );
-    }
-
-    /// Waits until the member that has the precedence is MongoDB's primary again.
-    #[expect(clippy::expect_used, reason = "a fleet that does not stand cannot be measured")]
-    async fn first_is_primary(&self) {
-        let port = self.servers.ports("mongodb")[0];
-        let url = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
-        let first = mongodb::Client::with_uri_str(url).await.expect("a member");
-        is_primary(&first.database("admin")).await;
     }
 
     /// Says how many outcomes there are while workers come and go, and whether they are as many as

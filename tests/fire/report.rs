@@ -40,21 +40,24 @@ impl Summary<'_> {
         let mut text = String::from("# The fleet under fire: a recorded run\n\n");
         let again = self.again();
         let machine = machine(&self.commit);
+        let is_three = self.only.iter().any(|kind| kind == "three");
+        let three = if is_three { ": three brokers, three members of MongoDB" } else { "" };
         let _ = writeln!(
             text,
-            "Two APIs, three workers and two views on Kafka, MongoDB and Redis of their own. \
+            "Two APIs, three workers and two views on Kafka, MongoDB and Redis of their own{three}. \
              {machine} Again: `{again}`.\n",
         );
         let totals = &found.totals;
         let _ = writeln!(
             text,
-            "| commands | calls | outcomes told | SUCCESS | FAIL | events | faults | anomalies |\n\
-             |---|---|---|---|---|---|---|---|\n| {} | {} | {} | {} | {} | {} | {} | {} |\n",
+            "| commands | calls | outcomes told | SUCCESS | FAIL | REJECTED | events | faults | anomalies |\n\
+             |---|---|---|---|---|---|---|---|---|\n| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
             totals.commands,
             totals.calls,
             totals.told,
             totals.successes,
             totals.fails,
+            totals.rejected,
             totals.events,
             self.blows.len(),
             found.counts.values().sum::<u64>(),
@@ -83,7 +86,8 @@ impl Summary<'_> {
         let _ = writeln!(
             text,
             "In {} seconds: {} processes killed by `kill -9` and {} at crash points, {} paused for \
-             longer than a session and {} at crash points, {} links harmed, {} times a server.\n",
+             longer than a session and {} at crash points, {} links harmed, {} times a server. {} processes ended by \
+             a rule.\n",
             self.loaded / SECOND,
             count(&|blow| blow.kind == "kill"),
             at_point("killed"),
@@ -91,6 +95,7 @@ impl Summary<'_> {
             at_point("paused"),
             count(&|blow| blow.kind == "link"),
             count(&|blow| matches!(blow.kind, "kafka" | "mongodb" | "redis")),
+            count(&|blow| blow.kind == "crash"),
         );
     }
 

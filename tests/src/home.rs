@@ -91,6 +91,7 @@ pub struct Fleet {
     directory: TempDir,
     prefix: String,
     services: Services,
+    replication: u32,
 }
 
 /// How many partitions a new fleet's log of requests has.
@@ -115,9 +116,16 @@ impl Fleet {
     #[must_use]
     pub fn on(services: &Services) -> Self {
         let prefix = format!("test-{}", uuid::Uuid::new_v4());
-        let fleet = Self { directory: directory(), prefix, services: services.clone() };
+        let fleet =
+            Self { directory: directory(), prefix, services: services.clone(), replication: 1 };
         fleet.configure(&fleet.file(), services);
         fleet
+    }
+
+    /// The same, each record kept by so many brokers.
+    #[must_use]
+    pub fn replicated(self, replication: u32) -> Self {
+        Self { replication, ..self }
     }
 
     /// Lets the processes that are started in this place, the first of a role or another, find
@@ -263,7 +271,8 @@ impl Fleet {
         let has = std::fs::read_to_string(&known).ok().and_then(|text| text.parse::<u32>().ok());
         let wanted = partitions.or(has).unwrap_or(PARTITIONS);
         let mut command = Command::new(broken_binary());
-        command.args(["topics", "ensure", "--replication", "1", "--partitions"]);
+        let replication = self.replication.to_string();
+        command.args(["topics", "ensure", "--replication", &replication, "--partitions"]);
         command.arg(wanted.to_string());
         command.args(["--event-partitions", EVENT_PARTITIONS, "--config"]).arg(self.file());
         let output = command.output().await.map_err(|error| error.to_string())?;

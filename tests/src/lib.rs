@@ -2,6 +2,7 @@
 //! that writes down what it was told.
 
 mod binary;
+mod brokers;
 mod client;
 mod collector;
 pub mod faults;
@@ -17,6 +18,7 @@ mod stores;
 pub mod workload;
 
 pub use binary::{broken_binary, cargo, driven_binary, target_directory, xtask_binary};
+pub use brokers::{BROKERS, Brokers};
 pub use client::{Client, Told};
 pub use collector::{Collected, Collector};
 pub use final_events::{FinalEvents, read_events_of_fleet, read_final_events};

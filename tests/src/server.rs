@@ -156,6 +156,15 @@ impl Server {
         self.members().map(|member| Client::new(&member.process.metrics)).collect()
     }
 
+    /// The same by what each does and which of those that do it is meant.
+    pub(crate) fn operators_by_place(&self) -> Vec<((Role, usize), Client)> {
+        let placed = self.members().filter_map(|member| {
+            let client = Client::new(&member.process.metrics);
+            Some(((member.role?, member.number), client))
+        });
+        placed.collect()
+    }
+
     /// Those of its processes that have a role.
     #[must_use]
     pub fn processes(&self, role: Role) -> Vec<&Process> {
@@ -206,10 +215,7 @@ impl Server {
     /// # Panics
     /// When it does not stop.
     pub async fn pauses_as(&mut self, role: Role, pause: Duration) {
-        let members = self.members_mut().filter(|member| member.is(role));
-        #[expect(clippy::expect_used, reason = "a server has every role")]
-        let last = members.max_by_key(|member| member.began).expect("a process with the role");
-        let process = &last.process;
+        let process = self.youngest(role);
         until("a stop", || async { process.is_stopped().then_some(()) }).await;
         tokio::time::sleep(pause).await;
         process.signal("-CONT");
@@ -228,6 +234,17 @@ impl Server {
         if !oldest.process.has_ended() {
             oldest.process.signal("-KILL");
             oldest.process.ended().await;
+        }
+    }
+
+    /// Ends all that have a role as a crash does, and waits until they are gone.
+    ///
+    /// # Panics
+    /// When one does not end.
+    pub async fn kill_all(&mut self, role: Role) {
+        for member in self.members_mut().filter(|member| member.is(role)) {
+            member.process.signal("-KILL");
+            member.process.ended().await;
         }
     }
 
@@ -252,6 +269,14 @@ impl Server {
         until("a stop", || async { process.is_stopped().then_some(()) }).await;
         tokio::time::sleep(pause).await;
         process.signal("-CONT");
+    }
+
+    /// The process that was started last in a role.
+    pub(crate) fn youngest(&self, role: Role) -> &Process {
+        let members = self.members().filter(|member| member.is(role));
+        #[expect(clippy::expect_used, reason = "a server has every role")]
+        let last = members.max_by_key(|member| member.began).expect("a process with the role");
+        &last.process
     }
 
     fn oldest(&mut self, role: Role) -> &mut Member {

@@ -10,12 +10,12 @@ use serde_json::json;
 use crate::{run, services, tools};
 
 /// The kinds of faults there are.
-const KINDS: [&str; 13] = [
-    "point", "kill", "pause", "leave", "link", "kafka", "mongodb", "redis", "replay", "foreign",
-    "raise", "mutants", "measured",
+const KINDS: [&str; 18] = [
+    "point", "kill", "pause", "leave", "rule", "clock", "expired", "link", "cut-off", "kafka",
+    "mongodb", "redis", "replay", "foreign", "raise", "mutants", "measured", "three",
 ];
 /// Those that run alone.
-const ALONE: [&str; 2] = ["mutants", "measured"];
+const ALONE: [&str; 3] = ["mutants", "measured", "three"];
 
 /// What to run.
 #[derive(Debug, Clone, Args)]
@@ -23,6 +23,7 @@ const ALONE: [&str; 2] = ["mutants", "measured"];
     cargo xtask faults                              one round of all faults\n  \
     cargo xtask faults --rounds 5 --seed 7          five rounds, as tests/faults/RESULTS.md has\n  \
     cargo xtask faults --only redis,kafka           outages of these servers alone\n  \
+    cargo xtask faults --only three                 three brokers and three members of MongoDB\n  \
     cargo xtask faults --only mutants               builds that break a promise, all of them\n  \
     cargo xtask faults --only measured              how long answers take while one thing fails")]
 pub(crate) struct Arguments {
@@ -53,13 +54,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     run::cargo(
         &[&["build", "--profile", "fire", "--workspace"], &binaries[..], &features].concat(),
     )?;
-    let toxiproxy = tools::toxiproxy()?;
+    let (toxiproxy, clock) = (tools::toxiproxy()?, tools::clock()?);
     let what = json!({
         "rounds": rounds,
         "only": only,
         "seed": seed,
         "report": run::root().join(report),
         "toxiproxy": toxiproxy,
+        "clock": clock,
+        "kafka": services::kafka_jars()?,
     });
     let mut fire = Command::new(run::root().join("target/fire/ordain-fire"));
     fire.arg(what.to_string()).current_dir(run::root());

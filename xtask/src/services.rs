@@ -21,6 +21,7 @@ mod set;
 mod tests;
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -97,6 +98,11 @@ pub(crate) fn run(task: Task) -> anyhow::Result<()> {
         Task::Kill(which) => kill(&which),
         Task::Status { set, json } => status(&set.unwrap_or_default(), json),
     }
+}
+
+/// The directory of Kafka's jars.
+pub(crate) fn kafka_jars() -> anyhow::Result<PathBuf> {
+    kafka::Kafka.prepare()
 }
 
 const SERVERS: [&dyn Server; 3] = [&kafka::Kafka, &mongodb::MongoDb, &redis::Redis];

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
 use crate::run;
 
@@ -63,6 +63,24 @@ pub(crate) fn toxiproxy() -> anyhow::Result<PathBuf> {
         run::run(&mut go, &format!("go install {package}"))?;
     }
     Ok(program)
+}
+
+/// What a process has to load before all else so that its clock is what a file says: libfaketime,
+/// and what that lacks, built into the target directory.
+pub(crate) fn clock() -> anyhow::Result<String> {
+    // Its command knows where the library is.
+    ensure_program("faketime", "--version", &["faketime"])?;
+    let mut shown = Command::new("faketime");
+    let output = shown.args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]).output()?;
+    let library = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    ensure!(output.status.success() && !library.is_empty(), "faketime does not say its library");
+    let built = run::root().join("target/tools/cnd_timedwait.so");
+    fs::create_dir_all(run::root().join("target/tools"))?;
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&built);
+    compiler.arg(run::root().join("xtask/clock/cnd_timedwait.c"));
+    run::run(&mut compiler, "cc cnd_timedwait.c")?;
+    Ok(format!("{} {library}", built.display()))
 }
 
 /// Installs the packages when the program does not answer.

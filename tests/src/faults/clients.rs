@@ -21,6 +21,8 @@ use reads::Receipt;
 const ACCOUNTS: u64 = 10;
 /// Accounts that money moves between.
 const HOT_ACCOUNTS: u64 = 3;
+/// Aggregates whose rules misbehave when they are asked to.
+const BROKEN: u64 = 4;
 /// How long the clients may take to finish what they have begun, once nothing fails any more.
 const FINISH_MAX: Duration = Duration::from_secs(120);
 
@@ -55,6 +57,20 @@ impl Clients {
         Self { apis, stop, tasks }
     }
 
+    /// One client more, who does nothing by itself.
+    pub(super) fn another(&self, number: u32, memory: &Arc<Memory>) -> One {
+        One {
+            number,
+            random: fastrand::Rng::with_seed(u64::from(number)),
+            memory: Arc::clone(memory),
+            apis: self.apis.subscribe(),
+            stop: Arc::clone(&self.stop),
+            jobs: Arc::default(),
+            sent: 0,
+            receipt: None,
+        }
+    }
+
     /// From now on the clients talk to this server, through any of its APIs.
     pub fn serve(&self, server: &Server) {
         self.apis.send_replace(server.clients());
@@ -77,7 +93,7 @@ impl Clients {
 }
 
 /// One client.
-struct One {
+pub(super) struct One {
     number: u32,
     random: fastrand::Rng,
     memory: Arc<Memory>,
@@ -100,7 +116,7 @@ impl One {
             self.open(&format!("h{account}")).await;
         }
         while !self.stop.load(Ordering::Relaxed) {
-            match self.random.u32(..18) {
+            match self.random.u32(..19) {
                 0..3 => self.deposit(Manner::Waits).await,
                 3 => self.withdraw().await,
                 4 | 5 => self.job().await,
@@ -113,6 +129,7 @@ impl One {
                 13 => self.hurry().await,
                 14 => self.expect().await,
                 15 => self.read_own().await,
+                16 => self.misbehave().await,
                 _ => self.read().await,
             }
         }

@@ -32,14 +32,14 @@ pub struct Evidence {
 #[expect(clippy::expect_used, reason = "a test that cannot read its fleet has failed")]
 impl Evidence {
     /// Waits until every record is handled and every view is level, and reads everything back.
-    /// `operations` is what look-ups are asked for.
+    /// `operations` is what look-ups are asked for, `expired` what was in the logs before.
     ///
     /// # Panics
     /// When something does not come to rest, or cannot be read.
     pub async fn of(
         (prefix, services): (&str, &Services),
         (client, operator): (&Client, &Client),
-        operations: BTreeSet<(String, String)>,
+        (operations, expired): (BTreeSet<(String, String)>, Vec<Item>),
     ) -> Self {
         let (names, servers) = (prefix.to_owned(), services.kafka.clone());
         let count = move || Topics { servers: &servers, prefix: &names }.partitions_of_requests();
@@ -52,6 +52,7 @@ impl Evidence {
             (topics.requests(), topics.events(), topics.letters())
         });
         let (requests, events, letters) = read.await.expect("topics that can be read");
+        let events: Vec<Item> = expired.into_iter().chain(events).collect();
         level::views_are_level(client, &events, &receipts).await;
         items.extend(requests.into_iter().chain(events).chain(letters));
         commits(prefix, services, &mut items).await;

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ordain_checker::evidence::Item;
 use ordain_checker::{Checker, Demands, Report};
 use tempfile::TempDir;
 
-use super::{Clients, Evidence, Memory, Timeline};
+use super::ready::Places;
+use super::{Clients, Evidence, Memory, Readiness, Timeline};
 use crate::{Client, Fleet, Role, Server, ServerOptions, until};
 
 const PARTITIONS: u32 = 8;
@@ -28,10 +30,15 @@ pub struct Run {
     pub(super) server: Server,
     pub(super) memory: Arc<Memory>,
     pub(super) clients: Clients,
+    places: Places,
     pub(super) timeline: Arc<Timeline>,
     pub(super) load: Load,
     pub(super) failpoints: String,
-    _directory: TempDir,
+    /// How many clients have asked for what no rule survives.
+    pub(super) victims: u32,
+    /// Records that were in the logs and are no more.
+    pub(super) expired: Vec<Item>,
+    directory: TempDir,
 }
 
 /// How much clients do.
@@ -93,14 +100,27 @@ impl Run {
         (history, load): (Option<&Path>, Load),
         failpoints: &str,
     ) -> Self {
-        let _directory = tempfile::tempdir().expect("a directory");
-        let lost = _directory.path().join("history.ndjson");
+        let directory = tempfile::tempdir().expect("a directory");
+        let lost = directory.path().join("history.ndjson");
         let memory = Arc::new(Memory::new(history.unwrap_or(&lost)));
         let server = fleet.serve(&options(failpoints, None)).await;
         let clients = Clients::start(load.clients, load.seed, &memory);
+        let places = Places::of(&server);
         let timeline = Arc::new(Timeline::new(&memory));
         let failpoints = failpoints.to_owned();
-        let run = Self { fleet, server, memory, clients, timeline, load, failpoints, _directory };
+        let run = Self {
+            fleet,
+            server,
+            memory,
+            clients,
+            places,
+            timeline,
+            load,
+            failpoints,
+            victims: 0,
+            expired: Vec::new(),
+            directory,
+        };
         run.clients.serve(&run.server);
         run
     }
@@ -111,10 +131,21 @@ impl Run {
         u64::from(self.load.clients) * OPENED + self.load.answers
     }
 
+    /// A directory that goes with the run.
+    pub(super) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// What clients saw.
     #[must_use]
     pub const fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// Says of its processes whether they reach all that they need.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.places.readiness()
     }
 
     /// What was done to the fleet.
@@ -215,8 +246,6 @@ impl Run {
 
     /// Kills the oldest of a role; the one in its place meets that crash point.
     async fn replace(&mut self, role: Role, strike: Strike, point: Option<(&str, u32)>) {
-        self.nobody_has_ended(0);
-        self.server.kill_one(role).await;
         let mut failpoints = self.failpoints.clone();
         let mut pause = None;
         match (strike, point) {
@@ -226,11 +255,18 @@ impl Run {
             (Strike::Pause, Some((point, passed))) => pause = Some(format!("{point}={passed}")),
             (_, None) => {}
         }
-        self.complete(&options(&failpoints, pause)).await;
+        self.replace_by(role, &options(&failpoints, pause)).await;
+    }
+
+    /// Kills the oldest of a role; the one in its place is started with these options.
+    pub(super) async fn replace_by(&mut self, role: Role, options: &ServerOptions) {
+        self.nobody_has_ended(0);
+        self.server.kill_one(role).await;
+        self.complete(options).await;
     }
 
     /// A process that ends by itself is a fault of ours, not one that was planned.
-    fn nobody_has_ended(&mut self, planned: usize) {
+    pub(super) fn nobody_has_ended(&mut self, planned: usize) {
         let (ended, log) = (self.server.ended_count(), self.server.log());
         assert_eq!(ended, planned, "a process has ended by itself:\n{log}");
     }
@@ -244,6 +280,7 @@ impl Run {
             fleet.complete(&mut server, options).await.ok()
         })
         .await;
+        self.places.are_of(&self.server);
     }
 
     /// Lets the clients finish, reads everything back, and decides. The fleet ends in order.
@@ -256,7 +293,8 @@ impl Run {
         let (client, operator) = (self.server.client(), Client::new(&self.server.metrics));
         let operations = self.memory.operations();
         let left = (self.fleet.stands_on(), (&client, &operator));
-        let evidence = Evidence::of(left.0, left.1, operations).await;
+        let expired = std::mem::take(&mut self.expired);
+        let evidence = Evidence::of(left.0, left.1, (operations, expired)).await;
         let mut checker =
             Checker::new(Demands { successes_min: self.load.answers, ..Demands::default() });
         self.memory.lines_written().for_each(|line| checker.take_line(line));

@@ -78,7 +78,7 @@ impl Timeline {
         let fault = |blow: Blow| {
             let met = u64::from(blow.ended.is_some());
             let Blow { kind, name, .. } = blow;
-            let is_of_process = matches!(kind, "kill" | "point" | "pause");
+            let is_of_process = matches!(kind, "kill" | "point" | "pause" | "crash");
             let name = format!("{kind} {name}");
             let mut fault = Fault { name, ..Fault::default() };
             if !is_of_process {

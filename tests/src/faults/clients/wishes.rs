@@ -8,7 +8,7 @@ use ordain_checker::history::{Line, Operation, Transfer, Way};
 use uuid::{Uuid, uuid};
 
 use super::calls::Called;
-use super::{HOT_ACCOUNTS, Manner, One, operation};
+use super::{BROKEN, HOT_ACCOUNTS, Manner, One, operation};
 
 /// So many clients want one job.
 const RIVALS: u64 = 6;
@@ -96,6 +96,21 @@ impl One {
                 self.settled(operation, Manner::Waits).await;
             }
         }
+    }
+
+    /// Something good where rules misbehave when they are asked to, and now and then a panic.
+    pub(super) async fn misbehave(&mut self) {
+        let command = if self.random.u8(..4) == 0 { "panic" } else { "work" };
+        let broken = self.ask_rules(command).await;
+        self.read_state(("broken", &broken)).await;
+    }
+
+    /// Asks rules that do whatever they are asked for. Gives the aggregate.
+    pub(in crate::faults) async fn ask_rules(&mut self, command: &str) -> String {
+        let broken = format!("b{}", self.random.u64(..BROKEN));
+        let operation = operation(("broken", &broken), command, self.request(), "{}");
+        self.settled(&operation, Manner::Waits).await;
+        broken
     }
 
     /// Creates an account or a job without an id, and does something with it.

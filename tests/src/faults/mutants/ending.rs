@@ -57,7 +57,8 @@ impl Run {
         let (prefix, services) = fleet.stands_on();
         if rests {
             let (client, operator) = (server.client(), Client::new(&server.metrics));
-            let left = Evidence::of((prefix, services), (&client, &operator), memory.operations());
+            let operations = (memory.operations(), Vec::new());
+            let left = Evidence::of((prefix, services), (&client, &operator), operations);
             match AssertUnwindSafe(timeout(READ_MAX, left)).catch_unwind().await {
                 Ok(Ok(left)) => items = left.items,
                 _ => rests = false,
