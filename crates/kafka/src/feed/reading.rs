@@ -47,6 +47,9 @@ fn take<R: Recorded>(slot: &mut Slot<R>, room: Room) -> Vec<Record<R>> {
                     tracing::warn!(offset, next = slot.next, "kafka_record_below_progress");
                     continue;
                 }
+                if offset > slot.next {
+                    tracing::warn!(from = slot.next, to = offset, "kafka_records_gone");
+                }
                 slot.next = offset + 1;
                 bytes += record.bytes;
                 records.push(record);
