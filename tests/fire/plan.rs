@@ -13,8 +13,8 @@ const PAUSES: usize = 6;
 const LEAVES: usize = 4;
 /// So many links are harmed in a round; in seven rounds every one in every way.
 const LINKS: usize = 22;
-/// So long a worker is cut off from Kafka: it loses its partitions, and what it has fetched and holds
-/// for its own is another's for minutes.
+/// So long a worker is cut off from Kafka: it loses its partitions, and what it has fetched and
+/// holds for its own is another's for minutes.
 const CUT_OFF: Duration = Duration::from_secs(120);
 /// What these find is known, and not mended: see what is known to be missing in `crates/README.md`.
 const ASKED_FOR: [&str; 1] = ["expired"];

@@ -44,14 +44,15 @@ impl Summary<'_> {
         let three = if is_three { ": three brokers, three members of MongoDB" } else { "" };
         let _ = writeln!(
             text,
-            "Two APIs, three workers and two views on Kafka, MongoDB and Redis of their own{three}. \
-             {machine} Again: `{again}`.\n",
+            "Two APIs, three workers and two views on Kafka, MongoDB and Redis of their \
+             own{three}. {machine} Again: `{again}`.\n",
         );
         let totals = &found.totals;
         let _ = writeln!(
             text,
-            "| commands | calls | outcomes told | SUCCESS | FAIL | REJECTED | events | faults | anomalies |\n\
-             |---|---|---|---|---|---|---|---|---|\n| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+            "| commands | calls | outcomes told | SUCCESS | FAIL | REJECTED | events | faults \
+             | anomalies |\n|---|---|---|---|---|---|---|---|---|\n\
+             | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
             totals.commands,
             totals.calls,
             totals.told,
@@ -86,8 +87,8 @@ impl Summary<'_> {
         let _ = writeln!(
             text,
             "In {} seconds: {} processes killed by `kill -9` and {} at crash points, {} paused for \
-             longer than a session and {} at crash points, {} links harmed, {} times a server. {} processes ended by \
-             a rule.\n",
+             longer than a session and {} at crash points, {} links harmed, {} times a server. \
+             {} processes ended by a rule.\n",
             self.loaded / SECOND,
             count(&|blow| blow.kind == "kill"),
             at_point("killed"),

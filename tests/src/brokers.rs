@@ -16,8 +16,8 @@ use crate::until;
 
 /// So many there are.
 pub const BROKERS: usize = 3;
-/// Below the ports that systems give to outgoing connections, so that a broker that is started again
-/// does not find such a connection at its port.
+/// Below the ports that systems give to outgoing connections, so that a broker that is started
+/// again does not find such a connection at its port.
 const PORTS: Range<u16> = 20_000..32_000;
 const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qk";
 const ANSWER_MAX: Duration = Duration::from_secs(5);

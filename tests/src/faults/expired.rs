@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use super::Run;
 use super::topics::Topics;
-use crate::Role;
+use crate::{Role, until};
 
 /// So long nobody decides: whoever was a worker is given up, and clients are refused.
 const AWAY: Duration = Duration::from_secs(8);
@@ -31,7 +31,8 @@ impl Run {
     /// places. Views have then missed events, and nobody will send them again.
     ///
     /// # Panics
-    /// When nothing is deleted, none starts in their place, or the clients do not get on.
+    /// When nothing is deleted, no view says so, none starts in their place, or the clients do not
+    /// get on.
     pub async fn expire(&mut self) {
         self.nobody_has_ended(0);
         let timeline = Arc::clone(&self.timeline);
@@ -42,6 +43,12 @@ impl Run {
             sleep(AWAY).await;
             self.delete().await;
             self.heal().await;
+            let server = &self.server;
+            // It is said, at least.
+            until("a view that says what is gone", || async {
+                server.log().contains("kafka_records_gone").then_some(())
+            })
+            .await;
         };
         timeline.during(("expired", "away until the logs have expired"), expired).await;
         self.goes_on().await;

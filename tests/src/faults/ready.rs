@@ -1,4 +1,5 @@
-//! Whether the processes of a fleet have come back to each of their servers, as they say themselves.
+//! Whether the processes of a fleet have come back to each of their servers, as they say
+//! themselves.
 
 use tokio::sync::watch;
 

@@ -1,5 +1,5 @@
-//! Rules that take their process with them while clients send. That rules panic, too, is part of the
-//! load.
+//! Rules that take their process with them while clients send. That rules panic, too, is part of
+//! the load.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -10,8 +10,8 @@ use tokio::time::sleep;
 
 use super::Run;
 
-/// So many processes end before such a command is given up: three that had marked it, and one or two
-/// before it was known that any had to be marked.
+/// So many processes end before such a command is given up: three that had marked it, and one or
+/// two before it was known that any had to be marked.
 const ENDED: RangeInclusive<usize> = 4..=5;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
