@@ -109,8 +109,7 @@ pub(crate) fn rounds(count: u32, seed: u64, only: &[String]) -> Vec<Round> {
         let mut processes = processes(&mut random);
         processes.retain(|one| is_wanted(one.kind()));
         let mut links = links(&mut deck, &mut random);
-        links.push(cut_off(&mut random, number));
-        random.shuffle(&mut links);
+        links.insert(random.usize(..=links.len()), cut_off(&mut random, number));
         links.retain(|one| is_wanted(one.kind()));
         let mut servers = servers(&mut random, number);
         servers.retain(|one| is_wanted(one.kind()));
