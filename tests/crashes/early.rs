@@ -30,7 +30,7 @@ async fn is_all_done(server: &mut Server) -> bool {
 async fn a_rule_that_ends_the_process_before_its_command_is_durable() {
     let home = Home::new();
     // A disk so slow that the rule is always faster.
-    let failpoints = "E1=sleep(100)".to_owned();
+    let failpoints = "E1=sleep(500)".to_owned();
     let options = ServerOptions { failpoints, ..ServerOptions::partitions(1) };
     let mut server = home.serve(&options).await;
     let (mut restarts, began) = (0, Instant::now());
@@ -45,7 +45,13 @@ async fn a_rule_that_ends_the_process_before_its_command_is_durable() {
             break told;
         }
         if server.has_any_ended() {
+            let is_first = restarts == 0;
             restarts += supervise(&home, &mut server, &options).await;
+            if is_first {
+                let look_up = "/v1/broken/p/requests/bad?wait=0";
+                let lost = server.client().get(look_up).await.unwrap();
+                assert_eq!(lost.status, 404, "it ended before it was durable: {}", lost.body);
+            }
             let log = server.log();
             assert!(restarts <= RESTARTS_MAX + UNCOUNTED, "started again {restarts} times: {log}");
         } else {

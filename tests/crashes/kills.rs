@@ -69,7 +69,9 @@ async fn a_kill_at_every_crash_point_loses_and_repeats_nothing() {
         let failpoints = format!("{point}={passed}*off->panic");
         let strike = ServerOptions { failpoints, ..options() };
         server.kill_one(role).await;
+        home.end_in_order(&mut server, &options()).await.unwrap();
         home.complete(&mut server, &strike).await.unwrap();
+        assert!(!server.log().contains("directory_not_closed"), "{}", server.log());
         load.serve(&server);
         let status = server.ended_as(role).await;
         assert!(!status.success(), "{point} was met under load: {}", server.log());

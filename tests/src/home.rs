@@ -55,6 +55,25 @@ impl Directory {
         server.complete(async |_, _| start_on_directory(self.0.path(), options).await).await
     }
 
+    /// Where the server has ended, starts it once more and ends it in order: the next run hands
+    /// commands over before these are durable, which one that follows on a crash does not.
+    ///
+    /// # Errors
+    /// All that it wrote to standard error, when it does not start.
+    ///
+    /// # Panics
+    /// When it does not end in order.
+    pub async fn end_in_order(
+        &self,
+        server: &mut Server,
+        options: &ServerOptions,
+    ) -> Result<(), String> {
+        self.complete(server, options).await?;
+        let status = server.terminate_one(Role::Worker).await;
+        assert!(status.success(), "{}", server.log());
+        Ok(())
+    }
+
     /// All that a follower of its events reads, once nobody serves it: at least so many events of
     /// each aggregate.
     ///
@@ -216,6 +235,14 @@ impl Fleet {
             self.start_at((&role, number), options).await
         };
         server.complete(start).await
+    }
+
+    /// Does nothing: a fleet's processes keep no notes of how they ended.
+    ///
+    /// # Errors
+    /// Never.
+    pub async fn end_in_order(&self, _: &mut Server, _: &ServerOptions) -> Result<(), String> {
+        Ok(())
     }
 
     /// All that a follower of its events reads: at least so many events of each aggregate.

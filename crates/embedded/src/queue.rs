@@ -80,6 +80,8 @@ struct State {
     later_by: Option<Instant>,
     sleep: Sleep,
     closed: bool,
+    /// Somebody closed it who wanted the run to end.
+    in_order: bool,
     /// What was being written when the writer failed. It is kept, not dropped, because a promise
     /// that is dropped is an answer.
     never_answered: Vec<Job>,
@@ -232,6 +234,17 @@ impl Queue {
             bytes += job.bytes();
             jobs.push(job);
         }
+    }
+
+    /// Takes no more, since somebody wants the run to end. What waits is still written.
+    pub(crate) fn close_in_order(&self) {
+        lock(&self.state).in_order = true;
+        self.close();
+    }
+
+    /// Whether somebody has closed it who wanted the run to end.
+    pub(crate) fn is_closed_in_order(&self) -> bool {
+        lock(&self.state).in_order
     }
 
     /// Takes no more. What waits is still written.

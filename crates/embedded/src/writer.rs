@@ -75,7 +75,13 @@ impl Writer {
                 }
             }
         }
-        if let Err(error) = contained(|| self.end()) {
+        if !self.queue.is_closed_in_order() {
+            return;
+        }
+        self.pulse.begin();
+        let noted = contained(|| self.note_end());
+        self.pulse.end();
+        if let Err(error) = noted {
             self.fail(jobs, &error);
         }
     }
@@ -87,7 +93,7 @@ impl Writer {
 
     /// Notes that the run has ended in order, which is not so where something failed beside the
     /// writer. Where there is no room for anything, the next run takes it for one that did not.
-    fn end(&mut self) -> Result<(), fjall::Error> {
+    fn note_end(&mut self) -> Result<(), fjall::Error> {
         if self.failures.now().is_none() && self.space.room(0) != Room::None {
             run::end(&mut self.batch);
             self.batch.commit(durability())?;

@@ -68,6 +68,10 @@ impl Inner {
         let space = Space::new(directory.path().to_owned(), settings);
         let is_in_order =
             run::begin(&tables, &space).map_err(|error| directory.damaged(error.to_string()))?;
+        if !is_in_order {
+            // Until a run ends in order, each command has a sync of its own before it is decided.
+            tracing::warn!(directory = %directory.path().display(), "directory_not_closed");
+        }
         let batch = batch.handing_over_early(is_in_order);
         let threads = Threads::start((batch, space), Arc::clone(&tables), settings)
             .map_err(|error| directory.io(error))?;
@@ -164,7 +168,7 @@ impl Inner {
     pub(crate) async fn close(self: &Arc<Self>) {
         let inner = Arc::clone(self);
         // Joins threads and, with the last table handle, closes the store.
-        let ended = tokio::task::spawn_blocking(move || inner.threads.end());
+        let ended = tokio::task::spawn_blocking(move || inner.threads.end_in_order());
         drop(ended.await);
         self.closed.send_replace(true);
         let tables = self.tables.write().unwrap_or_else(PoisonError::into_inner).take();

@@ -74,9 +74,15 @@ impl Threads {
         Ok(())
     }
 
-    /// Writes what waits and ends the threads. After a failure the writer may hang in the store,
-    /// and is left there.
-    pub(super) fn end(&self) {
+    /// Writes what waits, notes that the run ended in order, and ends the threads. After a failure
+    /// the writer may hang in the store, and is left there.
+    pub(super) fn end_in_order(&self) {
+        self.queue.close_in_order();
+        self.end();
+    }
+
+    /// The same without the note.
+    fn end(&self) {
         self.queue.close();
         self.stop.stop();
         let handles = std::mem::take(&mut *lock(&self.handles));

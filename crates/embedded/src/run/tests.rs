@@ -54,6 +54,19 @@ async fn after_a_run_that_did_not_end_in_order_only_what_is_durable_is_handed_ov
     assert!(run(once.path(), &settings()).await.1, "closed in order since");
 }
 
+/// As a process does whose start fails behind the opening.
+#[tokio::test]
+async fn a_home_that_was_dropped_did_not_end_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let (home, is_early) = run(directory.path(), &settings()).await;
+    assert!(is_early, "a new directory");
+    drop(home);
+    let (home, is_early) = run(directory.path(), &settings()).await;
+    assert!(!is_early, "dropped");
+    home.close().await;
+    assert!(run(directory.path(), &settings()).await.1, "closed in order since");
+}
+
 #[tokio::test]
 async fn a_run_that_failed_did_not_end_in_order() {
     let directory = tempfile::tempdir().unwrap();
@@ -73,7 +86,7 @@ async fn a_run_that_failed_did_not_end_in_order() {
 #[tokio::test]
 async fn without_room_for_the_note_only_what_is_durable_is_handed_over() {
     let directory = tempfile::tempdir().unwrap();
-    drop(Home::open(directory.path(), &settings()).unwrap());
+    run(directory.path(), &settings()).await.0.close().await;
     let short = Settings { free_bytes_min_commands: u64::MAX, ..settings() };
     let (home, is_early) = run(directory.path(), &short).await;
     assert!(!is_early);

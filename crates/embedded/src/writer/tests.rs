@@ -80,7 +80,7 @@ fn a_run_ends_in_order_only_where_nothing_has_failed() {
         let tables = Arc::clone(writer.batch.tables());
         assert!(run::begin(&tables, &writer.space).unwrap());
         failure.into_iter().for_each(|why| writer.failures.report(why));
-        writer.queue.close();
+        writer.queue.close_in_order();
         writer.run();
         tables.contains(Table::Notes, &key::open()).unwrap()
     };
