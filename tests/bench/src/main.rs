@@ -1,6 +1,6 @@
 //! The raw limits that ordain is measured against, each on this machine: an HTTP server that
-//! answers at once, a sync of the disk, Kafka and MongoDB by themselves. Prints what it found as one
-//! line of JSON. Also reads back what a measurement left behind.
+//! answers at once, a sync of the disk, Kafka and MongoDB by themselves. Prints what it found as
+//! one line of JSON. Also reads back what a measurement left behind.
 
 mod disk;
 mod http;
