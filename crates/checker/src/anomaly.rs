@@ -158,6 +158,11 @@ pub enum Anomaly {
          were made"
     )]
     CrashedWithoutFaults { partition: u32, found: u64, faults: u64 },
+    #[error(
+        "partition {partition}: {found} commands whose own rules end no process were rejected for \
+         crashing, and {faults} faults were made that no rule was the cause of"
+    )]
+    InnocentCrashed { partition: u32, found: u64, faults: u64 },
 
     // Views never go back and never miss an event.
     #[error("view {view}: no row {key}, which follows from events up to sequence {sequence}")]
@@ -233,6 +238,7 @@ impl Anomaly {
             Self::Unreadable { .. } => ("unreadable", None),
             Self::PlantedDecided { .. } => ("planted-decided", Some(9)),
             Self::CrashedWithoutFaults { .. } => ("crashed-without-faults", Some(9)),
+            Self::InnocentCrashed { .. } => ("innocent-crashed", Some(9)),
             Self::RowMissing { .. } => ("row-missing", Some(11)),
             Self::RowUnknown { .. } => ("row-unknown", Some(11)),
             Self::RowDiffers { .. } => ("row-differs", Some(11)),

@@ -25,6 +25,7 @@ use crate::history::Line;
 use crate::tables::Tables;
 use crate::{Anomaly, Outcome};
 use index::Index;
+pub(crate) use line::RULE_CRASHED;
 
 /// What a run has to show beside being free of anomalies, and how much is told of those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +133,7 @@ impl Checker {
         rows::check(&tables, (&index, &states), &mut found);
         reads::check(&tables, &index, &mut found);
         letters::check(&tables, &mut found);
-        crashed::check(&tables, &mut found);
+        crashed::check(&tables, &index, &mut found);
         totals::check(&tables, &index, &mut found);
         let totals = count(&tables);
         demands::check(&tables, (&demands, &totals), &mut found);

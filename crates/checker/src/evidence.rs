@@ -245,4 +245,7 @@ pub struct Fault {
     /// How often it did.
     #[serde(default)]
     pub others: u64,
+    /// Whether a command's own rule ended the process: no other command is rejected because of it.
+    #[serde(default)]
+    pub by_rule: bool,
 }

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use foldhash::HashSet;
 
 use crate::Outcome;
+use crate::check::RULE_CRASHED;
 use crate::findings::Findings;
 use crate::history::Line;
 use crate::reference::{Command, Decision, Refusal, SEQUENCE_MISMATCH, State};
@@ -256,11 +257,12 @@ impl Search<'_> {
         next.taken[place / 64] |= 1 << (place % 64);
         match (&operation.answer, decide(reached, operation)?) {
             (Some((_, Outcome::Expired, _)), _) if operation.has_deadline => {}
-            (Some((_, Outcome::Rejected, _)), _) => {}
+            // What is wrong with such a command need not be its own doing.
+            (Some((_, Outcome::Rejected, code)), _) if code.as_deref() == Some(RULE_CRASHED) => {}
             (
-                Some((_, Outcome::Fail, code)),
-                Err(Refusal { outcome: Outcome::Fail, code: why }),
-            ) if code.as_deref() == Some(why) => {}
+                Some((_, outcome @ (Outcome::Fail | Outcome::Rejected), code)),
+                Err(Refusal { outcome: told, code: why }),
+            ) if *outcome == told && code.as_deref() == Some(why) => {}
             (None | Some((_, Outcome::Success, _)), Ok(events)) => {
                 next.sequence += events.len() as u64;
                 let _ = events.iter().all(|event| next.state.apply(event));

@@ -80,7 +80,7 @@ impl Timeline {
             let Blow { kind, name, .. } = blow;
             let is_of_process = matches!(kind, "kill" | "point" | "pause" | "crash");
             let name = format!("{kind} {name}");
-            let mut fault = Fault { name, ..Fault::default() };
+            let mut fault = Fault { name, by_rule: kind == "crash", ..Fault::default() };
             if !is_of_process {
                 (fault.others_planned, fault.others) = (1, met);
             } else if fault.name.ends_with("paused") {

@@ -8,7 +8,7 @@ use crate::{Anomaly, Outcome};
 
 /// The one rejection that may meet a command with which nothing is wrong: one whose decision
 /// coincided with that many crashes of another cause.
-pub(super) const RULE_CRASHED: &str = "RULE_CRASHED";
+pub(crate) const RULE_CRASHED: &str = "RULE_CRASHED";
 
 /// How far the line of an aggregate has been followed.
 struct Head {

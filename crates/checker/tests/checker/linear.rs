@@ -5,6 +5,7 @@ use ordain_checker::Outcome;
 use ordain_checker::history::{Line, Way};
 use ordain_checker::linear::{Limits, Operation, Verdict, histories, search};
 use ordain_checker::reference::account::Command as Account;
+use ordain_checker::reference::broken::Command as Broken;
 use ordain_checker::reference::{Command, SEQUENCE_MISMATCH, State};
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
 
@@ -103,6 +104,25 @@ fn expected_sequences_and_deadlines_are_minded() {
     };
     assert!(is_in_order(&[open.clone(), expired(true)]));
     assert!(!is_in_order(&[open, expired(false)]));
+}
+
+#[test]
+fn a_rejection_has_a_cause_but_for_one_that_meets_anybody() {
+    let open = done((0, 1), Account::Open);
+    let rejected = |command: Command, code: &str| {
+        let answer = Some((3, Outcome::Rejected, Some(code.to_owned())));
+        [open.clone(), Operation { answer, command, ..sent(2, Account::Open) }]
+    };
+    let deposit = Command::Account(Account::Deposit(5));
+    assert!(!is_in_order(&rejected(deposit.clone(), "RULE_PANICKED")));
+    assert!(is_in_order(&rejected(deposit, "RULE_CRASHED")));
+    let panic = [Operation { command: Command::Broken(Broken::Panic), ..sent(0, Account::Open) }];
+    let told = |code: &str| {
+        let answer = Some((1, Outcome::Rejected, Some(code.to_owned())));
+        panic.clone().map(|panic| Operation { answer: answer.clone(), ..panic })
+    };
+    assert!(is_in_order(&told("RULE_PANICKED")));
+    assert!(!is_in_order(&told("UNPROCESSABLE")));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Of rules that misbehave: only the command that asks for it is lost, and it is kept.
 
 use ordain_checker::Outcome;
+use ordain_checker::evidence::{Fault, Item};
 use ordain_checker::history::{Line, Operation};
 
 use super::{Spoil, fault, letter};
@@ -29,6 +30,20 @@ fn becomes(run: &mut Run, outcome: Outcome, code: Option<&str>) {
     (told.outcome, told.code) = (outcome, code);
 }
 
+/// A rule ends six processes; its command is given up, and another one, too, while that happened to
+/// fail besides.
+fn gives_up_beside_a_rule(failed: Item) -> Run {
+    let mut run = Run::default();
+    for (request, command) in [("culprit", "abort"), ("bad", "work")] {
+        run.does(&broken(request, command));
+        run.items.push(letter(&broken(request, command), "RULE_CRASHED"));
+    }
+    becomes(&mut run, Outcome::Rejected, Some("RULE_CRASHED"));
+    let by_rule = Fault { kills_planned: 6, kills: 6, by_rule: true, ..Fault::default() };
+    run.items.extend([Item::Fault(by_rule), failed]);
+    run
+}
+
 super::anomalies! {
     a_panic_that_was_accepted: ["unjustified"], || {
         let mut run = misbehaves("panic", "RULE_PANICKED");
@@ -54,6 +69,13 @@ super::anomalies! {
         let mut run = misbehaves("abort", "RULE_CRASHED");
         run.items.push(fault(3, 0));
         run
+    };
+
+    an_innocent_command_given_up_beside_a_rule: ["innocent-crashed"], || {
+        gives_up_beside_a_rule(fault(2, 0))
+    }, || {
+        // Enough else has failed for both.
+        gives_up_beside_a_rule(fault(2, 1))
     };
 
     a_rule_that_never_returns_and_panicked: ["unjustified"], || {
