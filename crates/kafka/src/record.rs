@@ -13,11 +13,16 @@ use crate::cloud_event::{Reader, Unreadable, Writer};
 
 /// What a topic keeps.
 pub(crate) trait Recorded: Sized + Clone + Send + Sync + 'static {
+    /// Whether it is in no other place once its topic has lost it.
+    const IS_SOLE: bool;
+
     /// Reads it from its key, its headers and its value.
     fn read(key: AggregateKey, headers: &Reader<'_>, value: Json) -> Result<Self, Unreadable>;
 }
 
 impl Recorded for Command {
+    const IS_SOLE: bool = true;
+
     fn read(key: AggregateKey, headers: &Reader<'_>, value: Json) -> Result<Self, Unreadable> {
         Ok(Self {
             request: headers.parse("ce_requestid")?,
@@ -39,6 +44,9 @@ impl Recorded for Command {
 }
 
 impl Recorded for Published {
+    /// The commits have all events.
+    const IS_SOLE: bool = false;
+
     fn read(key: AggregateKey, headers: &Reader<'_>, value: Json) -> Result<Self, Unreadable> {
         let event = Event {
             sequence: headers.parse("ce_sequence")?,

@@ -55,7 +55,7 @@ pub(crate) fn check(settings: &Settings, topics: &Topics) -> Result<(), Fault> {
     let admin: AdminClient<Plain> =
         broker::config(settings)?.create_with_context(Plain).map_err(making)?;
     for topic in [&topics.requests, &topics.finalevents] {
-        let found = Found::look(&admin, settings, topic)?;
+        let found = Found::wait_for(&admin, settings, topic)?;
         let found = found.ok_or_else(|| Fault::NoTopic(topic.clone()))?;
         found.check(settings, topic == &topics.requests)?;
     }

@@ -1,6 +1,6 @@
 //! Makes the topics of a fleet where they are missing, and checks those that are there.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::Topics;
-use super::rules::Found;
+use super::rules::{BETWEEN_LOOKS, Found};
 use crate::broker::{self, Plain};
 use crate::fault::Fault;
 use crate::{ConnectError, Settings};
@@ -165,7 +165,7 @@ fn warn(wanted: &TopicsWanted, report: &mut TopicsReport) {
 
 impl Ensuring<'_> {
     fn look(&self, topic: &str) -> Result<Option<Found>, Fault> {
-        Found::look(&self.admin, self.settings, topic)
+        Found::wait_for(&self.admin, self.settings, topic)
     }
 
     fn topic(&self, want: Want<'_>, warnings: &mut Vec<String>) -> Result<TopicReport, Fault> {
@@ -254,7 +254,7 @@ impl Ensuring<'_> {
                     let ms = self.settings.request_ms_max;
                     return Err(Fault::Late { what: "making a topic", ms });
                 }
-                _ => std::thread::sleep(Duration::from_millis(20)),
+                _ => std::thread::sleep(BETWEEN_LOOKS),
             }
         }
     }

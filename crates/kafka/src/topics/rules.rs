@@ -1,6 +1,7 @@
 //! What a topic must be like for the promises to hold.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 
@@ -8,6 +9,20 @@ use super::partitions_of;
 use crate::broker::{self, Plain};
 use crate::fault::Fault;
 use crate::settings::Settings;
+
+/// How long a broker is left alone between two looks.
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// What there is to be seen of a topic.
+#[derive(Debug)]
+enum Look {
+    /// It is not there.
+    Missing,
+    /// It is there, and the broker that was asked what it is like has not heard of it yet.
+    NotDescribed,
+    /// It is there.
+    Found(Found),
+}
 
 /// A topic as it is.
 #[derive(Debug)]
@@ -19,17 +34,33 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Looks at a topic; `None` when it is not there, or not known to every broker that was asked.
-    pub(crate) fn look(
+    /// Looks at a topic until it is described, for as long as there is patience; `None` when it is
+    /// not there.
+    pub(crate) fn wait_for(
         admin: &AdminClient<Plain>,
         settings: &Settings,
         topic: &str,
     ) -> Result<Option<Self>, Fault> {
+        let end = Instant::now() + broker::patience(settings);
+        loop {
+            match Self::look(admin, settings, topic)? {
+                Look::Found(found) => return Ok(Some(found)),
+                Look::Missing => return Ok(None),
+                Look::NotDescribed if Instant::now() >= end => {
+                    let ms = settings.request_ms_max;
+                    return Err(Fault::Late { what: "describing a topic", ms });
+                }
+                Look::NotDescribed => std::thread::sleep(BETWEEN_LOOKS),
+            }
+        }
+    }
+
+    fn look(admin: &AdminClient<Plain>, settings: &Settings, topic: &str) -> Result<Look, Fault> {
         let patience = broker::patience(settings);
         let looking = Fault::of("looking at a topic");
         let metadata = admin.inner().fetch_metadata(Some(topic), patience).map_err(looking)?;
         let Some(partitions) = partitions_of(&metadata, topic).filter(|count| *count > 0) else {
-            return Ok(None);
+            return Ok(Look::Missing);
         };
         let of_topic = metadata.topics().iter().find(|found| found.name() == topic);
         let replicas = of_topic
@@ -39,12 +70,12 @@ impl Found {
             .min();
         let replication = u32::try_from(replicas.unwrap_or_default()).unwrap_or(u32::MAX);
         let configuration = configuration(admin, settings, topic)?;
-        // Who describes a topic need not be who has just told of it: a broker that has not heard of
-        // it yet describes nothing.
+        // Who describes a topic need not be who has just told of it.
         if configuration.is_empty() {
-            return Ok(None);
+            return Ok(Look::NotDescribed);
         }
-        Ok(Some(Self { name: topic.to_owned(), partitions, replication, configuration }))
+        let name = topic.to_owned();
+        Ok(Look::Found(Self { name, partitions, replication, configuration }))
     }
 
     fn value(&self, key: &str) -> &str {
