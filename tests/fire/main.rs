@@ -113,6 +113,7 @@ async fn fire(arguments: &Arguments) -> bool {
                 hand.on_servers((&servers, &fleet), round.servers),
             );
             run.goes_on().await;
+            run.all_live_through(hand.on_links(&links, round.cut_off.into_iter().collect())).await;
         };
         // What was seen so far is not lost: it is read back, and says more of what went wrong.
         if let Err(panic) = AssertUnwindSafe(made).catch_unwind().await {

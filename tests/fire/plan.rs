@@ -26,6 +26,8 @@ pub(crate) struct Round {
     pub(crate) processes: Vec<OnProcess>,
     pub(crate) links: Vec<OnLink>,
     pub(crate) servers: Vec<OnServer>,
+    /// What is done alone, behind all that: a worker that is killed meanwhile would be another.
+    pub(crate) cut_off: Option<OnLink>,
 }
 
 /// What is done to a process.
@@ -109,11 +111,11 @@ pub(crate) fn rounds(count: u32, seed: u64, only: &[String]) -> Vec<Round> {
         let mut processes = processes(&mut random);
         processes.retain(|one| is_wanted(one.kind()));
         let mut links = links(&mut deck, &mut random);
-        links.insert(random.usize(..=links.len()), cut_off(&mut random, number));
         links.retain(|one| is_wanted(one.kind()));
+        let cut_off = Some(cut_off(&mut random, number)).filter(|one| is_wanted(one.kind()));
         let mut servers = servers(&mut random, number);
         servers.retain(|one| is_wanted(one.kind()));
-        Round { processes, links, servers }
+        Round { processes, links, servers, cut_off }
     };
     (0..count as usize).map(round).collect()
 }
@@ -241,7 +243,8 @@ mod tests {
         let planned = |seed| {
             let rounds = rounds(2, seed, &[]);
             let words = |round: &Round| {
-                format!("{:?} {:?} {:?}", round.processes, round.links, round.servers)
+                let Round { processes, links, servers, cut_off } = round;
+                format!("{processes:?} {links:?} {servers:?} {cut_off:?}")
             };
             rounds.iter().map(words).collect::<Vec<_>>()
         };

@@ -106,6 +106,11 @@ impl Process {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// How it has ended, if it has.
+    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
     /// All that it has written to standard error.
     #[must_use]
     pub fn log(&self) -> String {

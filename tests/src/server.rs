@@ -90,12 +90,24 @@ impl Member {
     }
 }
 
+/// A process that had ended and in whose place another was started.
+#[derive(Debug)]
+pub(crate) struct Replaced {
+    pub(crate) role: Option<Role>,
+    /// How it ended; nothing where nobody can say.
+    pub(crate) status: Option<ExitStatus>,
+    /// What it had written to standard error.
+    pub(crate) log: String,
+}
+
 /// A running server: the process that clients speak to first, and those beside and behind it.
 #[derive(Debug)]
 pub struct Server {
     front: Member,
     /// In the order in which they leave once the front has left.
     behind: Vec<Member>,
+    /// Those that had ended and in whose places others were started, not taken yet.
+    replaced: Vec<Replaced>,
     /// Where clients are served, `http://127.0.0.1:port`.
     pub address: String,
     /// Where operators of the front are served, `http://127.0.0.1:port`.
@@ -123,7 +135,7 @@ impl Server {
     /// The server of these processes.
     pub(crate) fn of(front: Member, behind: Vec<Member>) -> Self {
         let (address, metrics) = (front.process.address.clone(), front.process.metrics.clone());
-        Self { front, behind, address, metrics }
+        Self { front, behind, replaced: Vec::new(), address, metrics }
     }
 
     fn members(&self) -> impl Iterator<Item = &Member> {
@@ -295,15 +307,23 @@ impl Server {
         self.ended_count() > 0
     }
 
+    /// Those in whose places others were started since this was asked last.
+    pub(crate) fn take_replaced(&mut self) -> Vec<Replaced> {
+        std::mem::take(&mut self.replaced)
+    }
+
     /// Starts others in the places of all that have ended.
     pub(crate) async fn complete(
         &mut self,
         start: impl AsyncFn(Option<Role>, usize) -> Result<Process, String>,
     ) -> Result<(), String> {
-        for member in self.members_mut() {
+        for member in std::iter::once(&mut self.front).chain(&mut self.behind) {
             if member.process.has_ended() {
                 let (role, number) = (member.role, member.number);
-                *member = Member::new(role, number, start(role, number).await?);
+                let other = Member::new(role, number, start(role, number).await?);
+                let mut ended = std::mem::replace(member, other).process;
+                let (status, log) = (ended.status(), ended.log());
+                self.replaced.push(Replaced { role, status, log });
             }
         }
         self.address.clone_from(&self.front.process.address);

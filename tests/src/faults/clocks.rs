@@ -14,8 +14,8 @@ use crate::{Client, Process, Role, until};
 /// So far is a clock off.
 const OFF_SECONDS: i64 = 3_600;
 const DAY_SECONDS: i64 = 86_400;
-/// A process looks once a second what its clock is to say. It cannot be asked whether it has: the
-/// date in its answers is not made anew before its clock has come so far again.
+/// A process looks once a second what its clock is to say. One whose clock steps back cannot be
+/// asked whether it has: the date in its answers is not made anew before it has come so far again.
 const SEEN: Duration = Duration::from_secs(3);
 
 /// Which way a clock is off.
@@ -66,7 +66,10 @@ impl Run {
         };
         set(&file, 0);
         let stepped = async {
-            sleep(SEEN).await;
+            match off {
+                Off::Ahead => sleep(SEEN).await,
+                Off::Behind => shows(self.server.youngest(role), 0).await,
+            }
             self.goes_on().await;
         };
         timeline.during(("clock", &name), stepped).await;

@@ -20,8 +20,8 @@ const OPENED: u64 = 13;
 const SESSION: Duration = Duration::from_secs(3);
 /// How long a pause takes, so that whoever wakes up finds that others have taken over.
 const PAUSE: Duration = SESSION.saturating_mul(2);
-/// What a crash point ends its process with.
-const ABORTED: i32 = 6;
+/// What a crash point ends its process with, and a rule, too.
+pub(super) const ABORTED: i32 = 6;
 
 /// A fleet under load.
 #[derive(Debug)]
@@ -220,6 +220,17 @@ impl Run {
         timeline.during(("kill", &format!("{role} killed")), replaced).await;
         self.clients.serve(&self.server);
         timeline.during(("point", &name), self.meets(strike, (point, role))).await;
+        self.goes_on().await;
+    }
+
+    /// Lets something be done that every process has to live through.
+    ///
+    /// # Panics
+    /// When one ends, or the clients do not get on.
+    pub async fn all_live_through(&mut self, done: impl Future<Output = ()>) {
+        self.nobody_has_ended(0);
+        done.await;
+        self.nobody_has_ended(0);
         self.goes_on().await;
     }
 
