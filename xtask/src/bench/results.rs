@@ -185,17 +185,18 @@ impl fmt::Display for Section {
         }
         writeln!(
             f,
-            "\n| case | commands/s (least–most) | median ms | p99 ms | views level | bar |"
+            "\n| case | commands/s (least–most) | × HTTP | median ms | p99 ms | views level | bar |"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|")?;
+        writeln!(f, "|---|---|---|---|---|---|---|")?;
         for Row { case, counted, of_runs, median, least, most } in &self.rows {
             let Measured { per_second, median_ms, p99_ms, level_seconds } = median;
             let bars = case.bars.iter().map(|bar| self.held_against(*bar, median, &limits));
             let bars = bars.collect::<Vec<_>>().join("; ");
+            let ratio = per_second / http_per_second;
             writeln!(
                 f,
-                "| {}, {counted} of {of_runs} runs | {per_second:.0} ({least:.0}–{most:.0}) | {median_ms:.2} | \
-                 {p99_ms:.2} | {level_seconds:.2} s | {bars} |",
+                "| {}, {counted} of {of_runs} runs | {per_second:.0} ({least:.0}–{most:.0}) | \
+                 {ratio:.3} | {median_ms:.2} | {p99_ms:.2} | {level_seconds:.2} s | {bars} |",
                 case.name
             )?;
         }

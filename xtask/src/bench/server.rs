@@ -51,7 +51,7 @@ impl Home {
         let mut ensure = ordain();
         ensure.args(["topics", "ensure", "--partitions", PARTITIONS, "--replication", "1"]);
         ensure.args(["--event-partitions", PARTITIONS]).envs(settings.iter().cloned());
-        run::run(&mut ensure, "ordain topics ensure")?;
+        run::run(ensure.stdout(Stdio::null()), "ordain topics ensure")?;
         Ok(Self::Fleet(settings))
     }
 
@@ -79,6 +79,7 @@ impl Server {
     fn listening(mut command: Command) -> anyhow::Result<Self> {
         let mut child = command
             .args(["--json", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
+            .env("ORDAIN_LOG__FILTER", "warn")
             .stdout(Stdio::piped())
             .spawn()
             .context("the server cannot be started")?;
