@@ -51,6 +51,8 @@ async fn a_rule_that_ends_the_process_before_its_command_is_durable() {
                 let look_up = "/v1/broken/p/requests/bad?wait=0";
                 let lost = server.client().get(look_up).await.unwrap();
                 assert_eq!(lost.status, 404, "it ended before it was durable: {}", lost.body);
+                // What `kills` requires not to be there is said where it is so.
+                assert!(server.log().contains("directory_not_closed"), "{}", server.log());
             }
             let log = server.log();
             assert!(restarts <= RESTARTS_MAX + UNCOUNTED, "started again {restarts} times: {log}");
