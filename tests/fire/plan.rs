@@ -16,8 +16,6 @@ const LINKS: usize = 22;
 /// So long a worker is cut off from Kafka: it loses its partitions, and what it has fetched and
 /// holds for its own is another's for minutes.
 const CUT_OFF: Duration = Duration::from_secs(120);
-/// What these find is known, and not mended: see what is known to be missing in `crates/README.md`.
-const ASKED_FOR: [&str; 1] = ["expired"];
 /// To so many partitions the first rounds raise the log of requests.
 const RAISED: [u32; 2] = [12, 16];
 
@@ -103,10 +101,7 @@ impl OnServer {
 pub(crate) fn rounds(count: u32, seed: u64, only: &[String]) -> Vec<Round> {
     let mut random = Rng::with_seed(seed);
     let mut deck = Vec::new();
-    let is_wanted = |kind: &str| match only {
-        [] => !ASKED_FOR.contains(&kind),
-        _ => only.iter().any(|wanted| wanted == kind),
-    };
+    let is_wanted = |kind: &str| only.is_empty() || only.iter().any(|wanted| wanted == kind);
     let round = |number| {
         let mut processes = processes(&mut random);
         processes.retain(|one| is_wanted(one.kind()));

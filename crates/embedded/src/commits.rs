@@ -80,6 +80,17 @@ impl Commits for Home {
         });
         Ok(commits.await?)
     }
+
+    async fn aggregates(
+        &self,
+        before: Option<&AggregateKey>,
+        limit: usize,
+    ) -> Result<Vec<(AggregateKey, u64)>, Error> {
+        // No key begins with the byte of the bound, for text is UTF-8.
+        let below = before.map_or_else(|| vec![u8::MAX], key::of_aggregate);
+        let found = self.inner.read(move |tables| aggregates(&tables.view(), below, limit.max(1)));
+        Ok(found.await?)
+    }
 }
 
 impl Home {
@@ -173,6 +184,26 @@ fn first_after(view: &View<'_>, aggregate: &AggregateKey, after: u64) -> Result<
         }
     }
     Ok(low)
+}
+
+/// The last aggregates whose commits stand below this key, and their last sequences.
+fn aggregates(
+    view: &View<'_>,
+    mut below: Vec<u8>,
+    limit: usize,
+) -> Result<Vec<(AggregateKey, u64)>, Fault> {
+    let mut found = Vec::new();
+    while found.len() < limit
+        && let Some((key, value)) = view.last_below(Table::Commits, &below)?
+    {
+        let unreadable = |why| Fault::Unreadable { what: format!("commit {key:?}"), why };
+        let aggregate = key::aggregate_of(&key)
+            .ok_or_else(|| unreadable("its key names no aggregate".to_owned()))?;
+        let sequence = record::number(&value).map_err(unreadable)?;
+        below = key::of_aggregate(&aggregate);
+        found.push((aggregate, sequence));
+    }
+    Ok(found)
 }
 
 #[async_trait]

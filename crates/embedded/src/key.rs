@@ -53,6 +53,12 @@ pub(crate) fn commit(aggregate: &AggregateKey, revision: u64) -> Vec<u8> {
     ended(aggregate, &revision.to_be_bytes())
 }
 
+/// Whose commit, outcome or snapshot stands under a key.
+pub(crate) fn aggregate_of(key: &[u8]) -> Option<AggregateKey> {
+    let text = key.split(|byte| *byte == 0).next()?;
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
 /// An outcome.
 pub(crate) fn outcome(aggregate: &AggregateKey, request: &RequestId) -> Vec<u8> {
     ended(aggregate, request.as_str().as_bytes())

@@ -153,6 +153,15 @@ impl View<'_> {
         self.snapshot.prefix(self.tables.keyspace(table), prefix).map(Guard::into_inner)
     }
 
+    /// What stands under the last key below this one.
+    pub(crate) fn last_below(&self, table: Table, key: &[u8]) -> Result<Option<fjall::KvPair>> {
+        self.snapshot
+            .range(self.tables.keyspace(table), ..key)
+            .next_back()
+            .map(Guard::into_inner)
+            .transpose()
+    }
+
     /// The last key that begins so.
     pub(crate) fn last_key(&self, table: Table, prefix: &[u8]) -> Result<Option<fjall::UserKey>> {
         self.snapshot

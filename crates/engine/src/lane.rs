@@ -112,6 +112,8 @@ impl Lane {
                 (self.settings.batch_records_max, self.settings.batch_bytes_max);
             let records = match self.partition.next(records_max, bytes_max).await {
                 Ok(Input::Records(records)) => records,
+                // The log has raised the alarm: nobody can decide what is nowhere.
+                Ok(Input::Gone(_)) => continue,
                 Ok(Input::Revoked) => return Ok(()),
                 Err(error) => {
                     retry_later(&self.partition, "read records", &error)?;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ordain_model::{AggregateKey, Commit, Stored};
 use ordain_ports::{Commits, Error, Inserted, Load};
 
-use crate::{Mongo, history, insert, load};
+use crate::{Mongo, aggregates, history, insert, load};
 
 #[async_trait]
 impl Commits for Mongo {
@@ -25,5 +25,13 @@ impl Commits for Mongo {
         limit: usize,
     ) -> Result<Vec<Arc<Commit>>, Error> {
         Ok(history::history(&self.server, aggregate, after, limit).await?)
+    }
+
+    async fn aggregates(
+        &self,
+        before: Option<&AggregateKey>,
+        limit: usize,
+    ) -> Result<Vec<(AggregateKey, u64)>, Error> {
+        Ok(aggregates::aggregates(&self.server, before, limit).await?)
     }
 }

@@ -19,6 +19,7 @@
 //! a stale one is followed by a longer tail. Rows and marks of views: they are written on
 //! condition, and a list may be as old as a deposed primary, so for seconds at most.
 
+mod aggregates;
 mod announcements;
 mod commits;
 mod connect;

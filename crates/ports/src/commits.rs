@@ -25,6 +25,9 @@ use crate::Error;
 ///    by revision, without gap.
 /// 9. `history` gives the commits that hold events after `after`, and the refusals among them, in
 ///    the order of revisions, as many as `limit` allows and at least one if there is one.
+/// 10. `aggregates` gives every aggregate that has commits, once, by the bytes of their keys from
+///    the last one down, at most `limit` at a time and at least one if there is one. With it
+///    stands a sequence that its commits had reached when it was read.
 #[async_trait]
 pub trait Commits: Send + Sync {
     /// Stores the commits in this order; the result is a value, not an error.
@@ -40,6 +43,14 @@ pub trait Commits: Send + Sync {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Arc<Commit>>, Error>;
+
+    /// Aggregates that have commits, from the one before `before` down, or from the last one, and
+    /// the sequence that each has come to.
+    async fn aggregates(
+        &self,
+        before: Option<&AggregateKey>,
+        limit: usize,
+    ) -> Result<Vec<(AggregateKey, u64)>, Error>;
 }
 
 /// Which aggregate to load, and which fold version its snapshot shall have.

@@ -13,8 +13,9 @@ use crate::{Error, Position};
 /// 2. A lane begins at the saved progress of its partition; from offset 0 when none was saved,
 ///    never from the end.
 /// 3. A lane gives its records in the order of their offsets, without gap among those that the
-///    log still has. An event is durable; a command may become so later, see contract 4 of
-///    [`CommandLog`](crate::CommandLog).
+///    log still has; where some were deleted before the lane gave them, it says so before it goes
+///    on, at its begin also when none is left behind them. An event is durable; a command may
+///    become so later, see contract 4 of [`CommandLog`](crate::CommandLog).
 /// 4. When a member joins or leaves, lanes move: the old one reads `Revoked` and may still save
 ///    progress until it is dropped or the bound for revoking has passed; the new one is not given
 ///    out before that. Past the bound the old lane is fenced.
@@ -42,8 +43,8 @@ pub trait Lane<R>: Send + Sync {
     /// The progress that was saved when the lane was given out.
     fn progress(&self) -> Option<u64>;
 
-    /// The next records, as many as have arrived up to the limit and at least one, or that the
-    /// lane was revoked. Safe to cancel: nothing is lost. One call at a time.
+    /// The next records, as many as have arrived up to the limit and at least one, or that some
+    /// are gone, or that the lane was revoked. Safe to cancel: nothing is lost. One call at a time.
     async fn next(&self, records_max: usize, bytes_max: usize) -> Result<Input<R>, Error>;
 
     /// Saves that everything below this offset is done.
@@ -58,8 +59,22 @@ pub trait Lane<R>: Send + Sync {
 pub enum Input<R> {
     /// Records, in the order of their offsets.
     Records(Vec<Record<R>>),
+    /// The records that were to come next were deleted before the lane gave them.
+    Gone(Gone),
     /// The partition goes to another member, or this one is leaving.
     Revoked,
+}
+
+/// Records that were deleted before a lane gave them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone {
+    /// The offset of the first.
+    pub from: u64,
+    /// One above the offset of the last.
+    pub to: u64,
+    /// How many partitions the log has, which tells whose records stood in this one: see
+    /// [`partition_of`](crate::partition_of).
+    pub partitions: u32,
 }
 
 /// A record of a log.

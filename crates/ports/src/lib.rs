@@ -27,7 +27,7 @@ pub use crash_marks::CrashMarks;
 pub use dead_letters::{DeadLetter, DeadLetters, LetterId};
 pub use delivery::{Delivery, DeliveryPromise};
 pub use error::{Action, Error};
-pub use feed::{Content, Damaged, Feed, Input, Lane, Record};
+pub use feed::{Content, Damaged, Feed, Gone, Input, Lane, Record};
 pub use heartbeats::{Heartbeat, Heartbeats, LaneBeat};
 pub use log::{CommandLog, Delivered, EventLog, NotAccepted, Position, Published};
 pub use outcomes::Outcomes;

@@ -3,6 +3,7 @@
 mod batch;
 mod broken;
 mod follower;
+mod gone;
 mod held;
 mod meters;
 mod round;
@@ -54,6 +55,8 @@ pub struct Ports {
 ///   that aggregate stays, the record becomes a dead letter, and progress goes on. Nothing is lost
 ///   by that: the mark shows the gap to every later event of the aggregate, also after a restart,
 ///   and each looks into the commits again and goes on from there once they have what was missing.
+/// - Events whose records the log has deleted before the view read them are taken from the
+///   commits: the lane goes through all aggregates of its partition before it reads on.
 /// - An event that this build cannot read, or a row that it cannot, stops the lane, with an alarm:
 ///   what stands before it in the batch is folded, progress stays at it, and the lane is held
 ///   until it is revoked. A build that can read it takes over from there.

@@ -83,6 +83,7 @@ async fn lanes<R>(feed: &mut dyn Feed<R>, count: u32) -> Result<Vec<Box<dyn Lane
 async fn next<R>(lane: &dyn Lane<R>) -> Result<Vec<Record<R>>> {
     match lane.next(RECORDS_MAX, BYTES_MAX).await? {
         Input::Records(records) => Ok(records),
+        Input::Gone(gone) => bail!("records are gone from a home: {gone:?}"),
         Input::Revoked => bail!("a lane was revoked"),
     }
 }

@@ -134,6 +134,14 @@ impl Commits for Histories {
         let all = commits.get(aggregate).into_iter().flatten();
         Ok(all.filter(|commit| commit.sequence > after).take(limit.min(3)).cloned().collect())
     }
+
+    async fn aggregates(
+        &self,
+        _: Option<&AggregateKey>,
+        _: usize,
+    ) -> Result<Vec<(AggregateKey, u64)>, Error> {
+        unreachable!("no request asks for all aggregates")
+    }
 }
 
 /// The rows and marks of views.

@@ -44,7 +44,7 @@ pub(crate) async fn append(home: &Home, id: &str, request: &str) -> ordain_ports
 pub(crate) async fn records(lane: &dyn Lane<Command>, most: usize) -> Vec<Record<Command>> {
     match timeout(Duration::from_secs(5), lane.next(most, usize::MAX)).await.unwrap().unwrap() {
         Input::Records(records) => records,
-        Input::Revoked => panic!("revoked"),
+        other @ (Input::Gone(_) | Input::Revoked) => panic!("{other:?}"),
     }
 }
 

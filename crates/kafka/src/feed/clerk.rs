@@ -6,20 +6,21 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::handover::Handover;
 use super::{Desk, Order};
 use crate::commands::offset;
 use crate::fault::Fault;
+use crate::topics::partitions_of;
 
 /// What is asked of the brokers.
 pub(crate) enum Question {
     /// To save progress.
     Commit(TopicPartitionList),
-    /// The saved progress of these partitions.
-    Saved(TopicPartitionList),
+    /// Where these partitions stand.
+    Stands(TopicPartitionList),
     /// To read a partition from there on, as if what was read of it had not been.
     Seek { partition: u32, to: Option<u64> },
 }
@@ -27,8 +28,19 @@ pub(crate) enum Question {
 /// What became of it.
 pub(crate) enum Answer {
     Committed(KafkaResult<()>),
-    Saved(KafkaResult<BTreeMap<u32, Option<u64>>>),
+    Stands(KafkaResult<BTreeMap<u32, Stand>>),
     Sought { partition: u32, result: KafkaResult<()> },
+}
+
+/// Where a partition stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stand {
+    /// The progress that is saved.
+    pub(crate) saved: Option<u64>,
+    /// The offset of the first record that the brokers still have, or of the next one.
+    pub(crate) start: u64,
+    /// How many partitions its topic has.
+    pub(crate) partitions: u32,
 }
 
 /// The thread, and the way to ask it.
@@ -89,22 +101,37 @@ impl Asking {
             Question::Commit(progress) => {
                 Answer::Committed(self.consumer.commit(&progress, CommitMode::Sync))
             }
-            Question::Saved(partitions) => Answer::Saved(self.saved(partitions)),
+            Question::Stands(partitions) => Answer::Stands(self.stands(partitions)),
             Question::Seek { partition, to } => {
                 Answer::Sought { partition, result: self.seek(partition, to) }
             }
         }
     }
 
-    fn saved(&self, partitions: TopicPartitionList) -> KafkaResult<BTreeMap<u32, Option<u64>>> {
-        let list = self.consumer.committed_offsets(partitions, self.patience)?;
-        let mut saved = BTreeMap::new();
+    fn stands(&self, mut asked: TopicPartitionList) -> KafkaResult<BTreeMap<u32, Stand>> {
+        let metadata = self.consumer.fetch_metadata(Some(&self.topic), self.patience)?;
+        let partitions = partitions_of(&metadata, &self.topic)
+            .ok_or(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition))?;
+        let saved = self.consumer.committed_offsets(asked.clone(), self.patience)?;
+        asked.set_all_offsets(Offset::Beginning)?;
+        // The driver asks the brokers for a place in the log as it does for a time.
+        let starts = self.consumer.offsets_for_times(asked, self.patience)?;
+        let (saved, starts) = (self.offsets(&saved)?, self.offsets(&starts)?);
+        let stand = |(partition, saved)| {
+            let start = starts.get(&partition).copied().flatten().unwrap_or(0);
+            (partition, Stand { saved, start, partitions })
+        };
+        Ok(saved.into_iter().map(stand).collect())
+    }
+
+    fn offsets(&self, list: &TopicPartitionList) -> KafkaResult<BTreeMap<u32, Option<u64>>> {
+        let mut offsets = BTreeMap::new();
         for element in list.elements_for_topic(&self.topic) {
             element.error()?;
             let partition = u32::try_from(element.partition()).unwrap_or_default();
-            saved.insert(partition, offset(element.offset()));
+            offsets.insert(partition, offset(element.offset()));
         }
-        Ok(saved)
+        Ok(offsets)
     }
 
     fn seek(&self, partition: u32, to: Option<u64>) -> KafkaResult<()> {

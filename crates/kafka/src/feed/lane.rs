@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use ordain_ports::{Error, Input, Lane, Record};
+use ordain_ports::{Error, Gone, Input, Lane, Record};
 use tokio::sync::{Notify, oneshot};
 
+use super::clerk::Stand;
 use super::{Desk, Order, lock};
 use crate::fault::Fault;
 use crate::record::Recorded;
@@ -27,8 +28,8 @@ pub(crate) struct Hold<R> {
     /// Tells this lane from earlier ones of the partition.
     pub(crate) id: u64,
     pub(crate) partition: u32,
-    /// The progress that was saved when the lane was given out.
-    pub(crate) progress: Option<u64>,
+    /// Where the partition stood when the lane was given out.
+    stand: Stand,
     /// Only ever grows.
     standing: AtomicU8,
     buffer: Mutex<Buffer<R>>,
@@ -38,6 +39,8 @@ pub(crate) struct Hold<R> {
 /// Records that have arrived and wait to be read.
 struct Buffer<R> {
     records: VecDeque<Record<R>>,
+    /// The offset that is to come next out of it.
+    next: u64,
     bytes: usize,
     /// Whether the thread has stopped filling it for want of room.
     is_full: bool,
@@ -51,12 +54,13 @@ pub(crate) struct Room {
 }
 
 impl<R> Hold<R> {
-    pub(crate) fn new(id: u64, partition: u32, progress: Option<u64>) -> Self {
-        let buffer = Buffer { records: VecDeque::new(), bytes: 0, is_full: false };
+    pub(crate) fn new(id: u64, partition: u32, stand: Stand) -> Self {
+        let next = stand.saved.unwrap_or(0);
+        let buffer = Buffer { records: VecDeque::new(), next, bytes: 0, is_full: false };
         Self {
             id,
             partition,
-            progress,
+            stand,
             standing: AtomicU8::new(HELD),
             buffer: Mutex::new(buffer),
             arrived: Notify::new(),
@@ -102,17 +106,29 @@ impl<R> Hold<R> {
         self.arrived.notify_one();
     }
 
-    /// The first that have arrived, and whether the thread waits to be told that there is room.
+    /// The records before what is to come next, if the brokers no longer have them.
+    fn take_gone(&self) -> Option<Gone> {
+        let mut buffer = lock(&self.buffer);
+        let first = buffer.records.front().map_or(0, |record| record.position.offset);
+        let (from, to) = (buffer.next, first.max(self.stand.start));
+        buffer.next = from.max(to);
+        (from < to).then_some(Gone { from, to, partitions: self.stand.partitions })
+    }
+
+    /// The first that have arrived, up to where some are gone, and whether the thread waits to be
+    /// told that there is room.
     fn take(&self, records_max: usize, bytes_max: usize) -> (Vec<Record<R>>, bool) {
         let mut buffer = lock(&self.buffer);
         let (mut count, mut bytes) = (0, 0_usize);
-        for record in buffer.records.iter().take(records_max.max(1)) {
-            if count > 0 && bytes.saturating_add(record.bytes) > bytes_max {
+        for (record, offset) in buffer.records.iter().zip(buffer.next..).take(records_max.max(1)) {
+            let is_full = count > 0 && bytes.saturating_add(record.bytes) > bytes_max;
+            if is_full || record.position.offset != offset {
                 break;
             }
             count += 1;
             bytes = bytes.saturating_add(record.bytes);
         }
+        buffer.next += count as u64;
         let taken = buffer.records.drain(..count).collect();
         buffer.bytes = buffer.bytes.saturating_sub(bytes);
         let was_full = count > 0 && std::mem::take(&mut buffer.is_full);
@@ -133,13 +149,17 @@ impl<R: Recorded> Lane<R> for Reader<R> {
     }
 
     fn progress(&self) -> Option<u64> {
-        self.hold.progress
+        self.hold.stand.saved
     }
 
     async fn next(&self, records_max: usize, bytes_max: usize) -> Result<Input<R>, Error> {
         loop {
             if self.is_revoked() {
                 return Ok(Input::Revoked);
+            }
+            if let Some(gone) = self.hold.take_gone() {
+                tell_gone::<R>(self.hold.partition, gone);
+                return Ok(Input::Gone(gone));
             }
             let (records, was_full) = self.hold.take(records_max, bytes_max);
             if was_full {
@@ -172,5 +192,20 @@ impl<R> Drop for Reader<R> {
     fn drop(&mut self) {
         let (partition, lane) = (self.hold.partition, self.hold.id);
         self.desk.order(Order::Dropped { partition, lane });
+    }
+}
+
+/// Says that records are gone which nobody has handled.
+///
+/// Of the log of requests that is for an operator: commands that were accepted are lost, for they
+/// are nowhere else. Find out what deleted them (`retention.ms` and `retention.bytes` of the topic
+/// must be -1, and nobody but Kafka may delete records), and let whoever sent commands at that time
+/// look up their outcomes: what is UNKNOWN has to be sent again, under the same request id. Events
+/// are in the commits as well, from which followers take what they miss.
+fn tell_gone<R: Recorded>(partition: u32, Gone { from, to, .. }: Gone) {
+    if R::IS_SOLE {
+        tracing::error!(partition, from, to, "kafka_records_gone");
+    } else {
+        tracing::warn!(partition, from, to, "kafka_records_gone");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ordain_ports::{Position, Record};
+use ordain_ports::Record;
 
 use super::lane::Room;
 use super::session::Session;
@@ -47,9 +47,6 @@ fn take<R: Recorded>(slot: &mut Slot<R>, room: Room) -> Vec<Record<R>> {
                     tracing::warn!(offset, next = slot.next, "kafka_record_below_progress");
                     continue;
                 }
-                if offset > slot.next {
-                    tell_gone::<R>((slot.next, &record.position));
-                }
                 slot.next = offset + 1;
                 bytes += record.bytes;
                 records.push(record);
@@ -57,20 +54,4 @@ fn take<R: Recorded>(slot: &mut Slot<R>, room: Room) -> Vec<Record<R>> {
         }
     }
     records
-}
-
-/// Says that records are gone which nobody has handled: from this offset up to that position.
-///
-/// Of the log of requests that is for an operator: commands that were accepted are lost, for they
-/// are nowhere else. Find out what deleted them (`retention.ms` and `retention.bytes` of the topic
-/// must be -1, and nobody but Kafka may delete records), and let whoever sent commands at that time
-/// look up their outcomes: what is UNKNOWN has to be sent again, under the same request id. Events
-/// are in the commits as well, from which followers fill what they miss.
-fn tell_gone<R: Recorded>((from, to): (u64, &Position)) {
-    let (partition, to) = (to.partition, to.offset);
-    if R::IS_SOLE {
-        tracing::error!(partition, from, to, "kafka_records_gone");
-    } else {
-        tracing::warn!(partition, from, to, "kafka_records_gone");
-    }
 }

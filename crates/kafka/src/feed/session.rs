@@ -183,7 +183,7 @@ impl<'a, R: Recorded> Session<'a, R> {
                         return Ok(());
                     }
                     None => Err(Fault::Fenced),
-                    Some(slot) if slot.saved >= Some(progress) => Ok(()),
+                    Some(slot) if slot.stand.saved >= Some(progress) => Ok(()),
                     Some(_) => {
                         self.saves.add(partition, progress, told);
                         return Ok(());
@@ -231,7 +231,7 @@ impl<'a, R: Recorded> Session<'a, R> {
                 self.run.standing.accepted();
                 for (partition, progress) in self.saves.saved() {
                     if let Some(slot) = self.slots.get_mut(&partition) {
-                        slot.saved = slot.saved.max(Some(progress));
+                        slot.stand.saved = slot.stand.saved.max(Some(progress));
                     }
                 }
             }
@@ -254,7 +254,7 @@ impl<'a, R: Recorded> Session<'a, R> {
                     }
                 }
             }
-            Answer::Saved(saved) => self.hear_saved(saved)?,
+            Answer::Stands(stands) => self.hear_stands(stands)?,
             Answer::Sought { partition, result } => self.sought(partition, result),
         }
         Ok(())
@@ -297,7 +297,7 @@ impl<'a, R: Recorded> Session<'a, R> {
             let goes = self.moving.as_ref().is_some_and(|moving| moving.takes(*partition));
             if is_free && !goes && !self.saves.has(*partition) {
                 slot.lane = Seat::Seeking;
-                self.clerk.ask(Question::Seek { partition: *partition, to: slot.saved });
+                self.clerk.ask(Question::Seek { partition: *partition, to: slot.stand.saved });
             }
         }
     }
@@ -308,8 +308,8 @@ impl<'a, R: Recorded> Session<'a, R> {
         let Some(slot) = self.slots.get_mut(&partition) else { return };
         match result {
             Ok(()) if may_give => {
-                slot.next = slot.saved.unwrap_or(0);
-                let hold = Arc::new(Hold::new(next_lane(), partition, slot.saved));
+                slot.next = slot.stand.saved.unwrap_or(0);
+                let hold = Arc::new(Hold::new(next_lane(), partition, slot.stand));
                 slot.lane = Seat::Taken(Arc::clone(&hold));
                 self.run.desk.offer(&hold);
             }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
 
+use super::clerk::Stand;
 use super::handover::Handover;
 use super::lane::Hold;
 
@@ -12,8 +13,8 @@ use super::lane::Hold;
 pub(crate) struct Slot<R> {
     /// Its records. What is not taken from it makes the driver fetch no more.
     pub(crate) queue: PartitionQueue<Handover>,
-    /// The progress that is saved.
-    pub(crate) saved: Option<u64>,
+    /// Where it stood when it came, with the progress that is saved by now.
+    pub(crate) stand: Stand,
     /// The offset that the lane expects next.
     pub(crate) next: u64,
     pub(crate) lane: Seat<R>,

@@ -84,7 +84,8 @@ pub(crate) async fn read<R>(lane: &Arc<dyn Lane<R>>, count: usize) -> Vec<Record
     while records.len() < count {
         match within("records", lane.next(7, 1 << 20)).await.expect("reads") {
             Input::Records(more) => records.extend(more),
-            Input::Revoked => panic!("revoked without need"),
+            Input::Gone(gone) => panic!("records are gone: {gone:?}"),
+            Input::Revoked => panic!("the lane was revoked without need"),
         }
     }
     records

@@ -4,6 +4,7 @@
 
 mod failing;
 mod fresh;
+mod gone;
 mod members;
 mod records;
 mod topics;

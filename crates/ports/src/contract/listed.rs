@@ -37,7 +37,7 @@ macro_rules! contract {
             an_unknown_aggregate_is_empty a_commit_reads_back_as_it_was_inserted
             load_begins_at_the_snapshot_of_its_fold_version load_keeps_aggregates_apart
             a_long_tail_is_in_order history_begins_behind_the_sequence_asked_for
-            history_pages_hold_every_event_once
+            history_pages_hold_every_event_once aggregates_are_given_once_each_by_their_keys
         ]);
     };
     (crash_marks, $world:ty) => {

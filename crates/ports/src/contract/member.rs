@@ -153,6 +153,7 @@ pub(crate) async fn read<W: World, R>(lane: &AnyLane<R>, count: usize) -> Vec<Re
                 assert!(more.len() <= left, "a lane gave more records than asked for");
                 records.extend(more);
             }
+            Input::Gone(gone) => panic!("records are gone: {gone:?}"),
             Input::Revoked => panic!("the lane was revoked without need"),
         }
     }

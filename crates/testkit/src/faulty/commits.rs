@@ -43,7 +43,7 @@ pub enum Insert {
     PausedAfter(Gate),
 }
 
-/// What happens to a load or a reading of the history.
+/// What happens to a load, or a reading of a history or of all aggregates.
 #[derive(Debug, Clone)]
 pub enum Read {
     /// Nothing is read.
@@ -102,7 +102,7 @@ impl Commits {
         self.inserts.add(Some(request.clone()), fault);
     }
 
-    /// The next load or history meets this.
+    /// The next load, history or page of aggregates meets this.
     pub fn plan_read(&self, fault: Read) {
         self.reads.add(None, fault);
     }
@@ -240,5 +240,16 @@ impl Port for Commits {
         let commits = self.inner.history(aggregate, after, limit).await;
         pass(gate).await;
         commits
+    }
+
+    async fn aggregates(
+        &self,
+        before: Option<&AggregateKey>,
+        limit: usize,
+    ) -> Result<Vec<(AggregateKey, u64)>, Error> {
+        let gate = self.before_read().await?;
+        let aggregates = self.inner.aggregates(before, limit).await;
+        pass(gate).await;
+        aggregates
     }
 }

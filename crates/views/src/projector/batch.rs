@@ -66,6 +66,23 @@ impl Batch {
         batch
     }
 
+    /// What the commits of these aggregates, which have come to these sequences, hold. Their
+    /// records are gone; this is where the first of those stood.
+    pub(super) fn of_gone(
+        view: &dyn View,
+        now: Timestamp,
+        position: Position,
+        aggregates: impl Iterator<Item = (AggregateKey, u64)>,
+    ) -> Self {
+        let followed = |key: &AggregateKey| view.follows().contains(&key.aggregate_type());
+        let pending = aggregates.filter(|(key, _)| followed(key)).map(|(aggregate, sequence)| {
+            let entry = Entry { position, wanted: Wanted::UpTo(sequence) };
+            Pending { aggregate, place: None, entries: VecDeque::from([entry]) }
+        });
+        let (first, end) = (position.offset, position.offset);
+        Self { pending: pending.collect(), begun: now, first, end, ..Self::default() }
+    }
+
     /// The lane cannot go on behind this place. Of several, the first counts.
     pub(super) fn block(&mut self, blocked: Blocked) {
         let offset = self.blocked.as_ref().map(|blocked| blocked.position.offset);

@@ -72,8 +72,13 @@ impl Follower {
 
     /// Follows the lane until it is revoked or lost.
     pub(super) async fn run(mut self, report_stop: &ReportStop) {
-        while let Ok(Input::Records(records)) = self.next().await {
-            match self.project(records).await {
+        loop {
+            let projected = match self.next().await {
+                Ok(Input::Records(records)) => self.records(records).await,
+                Ok(Input::Gone(gone)) => self.recover(gone).await,
+                Ok(Input::Revoked) | Err(Lost) => break,
+            };
+            match projected {
                 Ok(None) => {}
                 Ok(Some(blocked)) => return self.hold(blocked, report_stop).await,
                 Err(Lost) => return,
@@ -114,21 +119,29 @@ impl Follower {
         self.held.tried("reading", || self.held.lane.next(records_max, bytes_max)).await
     }
 
-    /// Folds a batch: rows, then marks where no row is one, then dead letters, then progress.
-    async fn project(&mut self, records: Vec<Record<Published>>) -> Result<Option<Blocked>, Lost> {
-        let view = self.view.name();
+    async fn records(&mut self, records: Vec<Record<Published>>) -> Result<Option<Blocked>, Lost> {
         self.meters.batch_records.record(records.len() as f64);
         let count = records.len();
-        let mut batch = Batch::of(self.view.as_ref(), self.ports.clock.now(), records);
+        let batch = Batch::of(self.view.as_ref(), self.ports.clock.now(), records);
+        for letter in &batch.letters {
+            self.meters.damaged_records.increment(1);
+            report_damaged(self.view.name(), letter);
+        }
+        self.project(batch, count).await
+    }
+
+    /// Folds a batch of so many records: rows, then marks where no row is one, then dead letters,
+    /// then progress.
+    pub(super) async fn project(
+        &mut self,
+        mut batch: Batch,
+        count: usize,
+    ) -> Result<Option<Blocked>, Lost> {
         if batch.passes_over() {
             if let (Some(progress), _) = batch.done() {
                 self.done(progress, count).await?;
             }
             return Ok(None);
-        }
-        for letter in &batch.letters {
-            self.meters.damaged_records.increment(1);
-            report_damaged(view, letter);
         }
         let mut backoff = self.held.backoff();
         loop {
@@ -153,7 +166,7 @@ impl Follower {
     }
 
     /// So many records more are done, up to here. There is no hurry to save that.
-    async fn done(&mut self, progress: u64, records: usize) -> Result<(), Lost> {
+    pub(super) async fn done(&mut self, progress: u64, records: usize) -> Result<(), Lost> {
         let unsaved = self.unsaved.get_or_insert_with(|| Unsaved {
             progress,
             records: 0,
@@ -167,7 +180,7 @@ impl Follower {
     }
 
     /// Saves what is done.
-    async fn save(&mut self) -> Result<(), Lost> {
+    pub(super) async fn save(&mut self) -> Result<(), Lost> {
         if let Some(Unsaved { progress, .. }) = self.unsaved {
             self.held.tried("saving progress", || self.held.lane.save(progress)).await?;
             self.unsaved = None;

@@ -35,10 +35,15 @@ async fn a_sole_row_says_itself_how_far_it_is_folded() {
 /// Before the rows: nothing is left, and nothing is missed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_event_is_missed_after_a_crash_before_the_row() {
+    is_missed_by_none(Accounts).await;
+    is_missed_by_none(Marked).await;
+}
+
+async fn is_missed_by_none(view: impl View + Copy) {
     let account = Account::published(3).await;
-    account.world.crash(Accounts, Stops::Before(Call::Write)).await;
-    assert_eq!(left(&account, &Accounts).await, (0, None));
-    account.is_followed(Accounts).await;
+    account.world.crash(view, Stops::Before(Call::Write)).await;
+    assert_eq!(left(&account, &view).await, (0, None));
+    account.is_followed(view).await;
 }
 
 /// The marks are written, the progress is not (C12), or its answer is lost.

@@ -8,6 +8,7 @@ mod crashes;
 mod errors;
 mod followed;
 mod gathering;
+mod gone;
 mod others;
 mod remembered;
 mod scripted;

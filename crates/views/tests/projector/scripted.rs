@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ordain_model::{AggregateKey, Timestamp};
-use ordain_ports::{Content, Damaged, Error, Feed, Input, Lane, Position, Published, Record};
+use ordain_ports::{Content, Damaged, Error, Feed, Gone, Input, Lane, Position, Published, Record};
 use ordain_testkit::until;
 use tokio::sync::Notify;
 
 #[derive(Default)]
 struct Told {
+    gone: Mutex<Option<Gone>>,
     records: Mutex<VecDeque<Record<Published>>>,
     offset: Mutex<u64>,
     saves: Mutex<Vec<u64>>,
@@ -37,6 +38,13 @@ impl Script {
         self.push(vec![Content::Damaged(Damaged { named, why, bytes })]);
     }
 
+    /// The log has lost its first records, up to this offset, of so many partitions.
+    pub(crate) fn lose(&self, to: u64, partitions: u32) {
+        *self.0.gone.lock().unwrap() = Some(Gone { from: 0, to, partitions });
+        *self.0.offset.lock().unwrap() = to;
+        self.0.changed.notify_one();
+    }
+
     fn push(&self, contents: Vec<Content<Published>>) {
         let mut offset = self.0.offset.lock().unwrap();
         for content in contents {
@@ -46,6 +54,11 @@ impl Script {
             *offset += 1;
         }
         self.0.changed.notify_one();
+    }
+
+    /// Whether its member was told to leave.
+    pub(crate) fn has_left(&self) -> bool {
+        *self.0.left.lock().unwrap()
     }
 
     pub(crate) fn saved(&self) -> Option<u64> {
@@ -110,6 +123,9 @@ impl Lane<Published> for TheLane {
         loop {
             if self.is_revoked() {
                 return Ok(Input::Revoked);
+            }
+            if let Some(gone) = self.0.0.gone.lock().unwrap().take() {
+                return Ok(Input::Gone(gone));
             }
             let records: Vec<_> = {
                 let mut waiting = self.0.0.records.lock().unwrap();

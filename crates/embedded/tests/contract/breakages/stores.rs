@@ -63,6 +63,8 @@ super::caught! {
         commits::history_begins_behind_the_sequence_asked_for, "the history after";
     a_history_that_gives_too_much: IgnoresTheLimit,
         commits::history_pages_hold_every_event_once, "a page is longer";
+    pages_of_aggregates_that_do_not_meet: PassesOverOne,
+        commits::aggregates_are_given_once_each_by_their_keys, "the pages of";
 }
 
 /// A way to break a commit store: what it leaves alone goes through.
@@ -83,6 +85,15 @@ pub(super) trait BrokenStore: Send + Sync + 'static {
         range: (u64, usize),
     ) -> Vec<Arc<Commit>> {
         port.history(of, range.0, range.1).await.expect("reads")
+    }
+
+    async fn aggregates(
+        &self,
+        port: &dyn Commits,
+        before: Option<&AggregateKey>,
+        limit: usize,
+    ) -> Vec<(AggregateKey, u64)> {
+        port.aggregates(before, limit).await.expect("reads")
     }
 }
 
@@ -113,6 +124,14 @@ impl<B: BrokenStore> Commits for Wrapped<B> {
     ) -> Result<Vec<Arc<Commit>>, Error> {
         Ok(self.how.history(&*self.port, aggregate, (after, limit)).await)
     }
+
+    async fn aggregates(
+        &self,
+        before: Option<&AggregateKey>,
+        limit: usize,
+    ) -> Result<Vec<(AggregateKey, u64)>, Error> {
+        Ok(self.how.aggregates(&*self.port, before, limit).await)
+    }
 }
 
 macro_rules! broken_stores {
@@ -128,7 +147,7 @@ macro_rules! broken_stores {
 broken_stores! {
     GoesOn CallsRepeatsConflicts ComparesOnlyRequestIds HidesStops EndFirst ShowsTooEarly Lags
     LosesTheMiddle WritesJsonAnew IgnoresFoldVersions BeginsOneLate IgnoresTheLimit
-    RefusesEmptyInserts GivesAnother
+    PassesOverOne RefusesEmptyInserts GivesAnother
 }
 
 #[derive(Default)]
@@ -329,5 +348,23 @@ impl BrokenStore for IgnoresTheLimit {
         range: (u64, usize),
     ) -> Vec<Arc<Commit>> {
         port.history(of, range.0, 1_000).await.expect("reads")
+    }
+}
+
+#[derive(Default)]
+struct PassesOverOne;
+
+#[async_trait]
+impl BrokenStore for PassesOverOne {
+    async fn aggregates(
+        &self,
+        port: &dyn Commits,
+        before: Option<&AggregateKey>,
+        limit: usize,
+    ) -> Vec<(AggregateKey, u64)> {
+        let mut page = port.aggregates(before, limit.max(1) + 1).await.expect("reads");
+        page.drain(..usize::from(before.is_some()).min(page.len()));
+        page.truncate(limit.max(1));
+        page
     }
 }

@@ -179,3 +179,33 @@ pub async fn history_pages_hold_every_event_once<W: Stores>() {
         assert_eq!(read, events, "the pages of {limit} differ from what was written");
     }
 }
+
+/// Promise 10: every aggregate once, from the last one down, with the sequence that it has come
+/// to: refused ones too, and those of many commits, however long a page is.
+pub async fn aggregates_are_given_once_each_by_their_keys<W: Stores>() {
+    let world = W::fresh(Setup::DEFAULT).await;
+    let commits = world.commits().await;
+    assert_eq!(commits.aggregates(None, 9).await.expect("reads"), []);
+    let (mut written, mut expected) = (Vec::new(), Vec::new());
+    for (id, count) in [("a", 1), ("a-", 0), ("a0", 30), ("b", 3), ("ab", 2)] {
+        let mut line = Line::of(id);
+        written.push(line.refusal());
+        written.extend((0..count).map(|_| line.success(1)));
+        expected.push((line.aggregate().clone(), count));
+    }
+    assert_all(&commits.insert(&written).await, written.len());
+    expected.sort_unstable_by(|(one, _), (other, _)| other.as_str().cmp(one.as_str()));
+    for limit in [0, 1, 2, 3, 1_000] {
+        let mut read: Vec<(AggregateKey, u64)> = Vec::new();
+        loop {
+            let before = read.last().map(|(last, _)| last.clone());
+            let page = commits.aggregates(before.as_ref(), limit).await.expect("reads");
+            assert!(page.len() <= limit.max(1), "a page is longer than {limit}");
+            if page.is_empty() {
+                break;
+            }
+            read.extend(page);
+        }
+        assert_eq!(read, expected, "the pages of {limit} differ from what was written");
+    }
+}

@@ -42,7 +42,7 @@ async fn rows_that_were_read_for_repeats_are_not_kept() {
     let lane = feed.lane().await.unwrap().unwrap();
     let mut follower = Follower::new(Arc::new(Accounts), ports, settings, lane);
     for _ in 0..2 {
-        assert!(follower.project(vec![opened()]).await.unwrap().is_none());
+        assert!(follower.records(vec![opened()]).await.unwrap().is_none());
     }
     assert!(follower.loaded.is_empty(), "{:?}", follower.loaded);
 }
