@@ -96,8 +96,7 @@ impl OnServer {
     }
 }
 
-/// The rounds of this seed, of nothing but these kinds if there are any, else of all but those that
-/// have to be asked for.
+/// The rounds of this seed, of nothing but these kinds if there are any.
 pub(crate) fn rounds(count: u32, seed: u64, only: &[String]) -> Vec<Round> {
     let mut random = Rng::with_seed(seed);
     let mut deck = Vec::new();

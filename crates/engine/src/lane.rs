@@ -112,7 +112,8 @@ impl Lane {
                 (self.settings.batch_records_max, self.settings.batch_bytes_max);
             let records = match self.partition.next(records_max, bytes_max).await {
                 Ok(Input::Records(records)) => records,
-                // The log has raised the alarm: nobody can decide what is nowhere.
+                // The log has raised the alarm: nobody can decide what is nowhere. Progress stays
+                // below it until something behind it is done: what lies below counts as published.
                 Ok(Input::Gone(_)) => continue,
                 Ok(Input::Revoked) => return Ok(()),
                 Err(error) => {

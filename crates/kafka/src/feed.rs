@@ -36,6 +36,7 @@ pub(crate) struct Joining<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) topic: &'a str,
     pub(crate) group: &'a str,
+    pub(crate) partitions: u32,
     pub(crate) report: &'a ReportMember,
     pub(crate) members: &'a Members,
 }
@@ -171,6 +172,7 @@ impl<R: Recorded> Member<R> {
             settings: joining.settings.clone(),
             topic: joining.topic.to_owned(),
             group: joining.group.to_owned(),
+            partitions: joining.partitions,
             standing: Standing::new(joining.group, joining.report),
             desk: Arc::clone(&desk),
         };

@@ -90,19 +90,24 @@ impl Kafka {
     #[must_use]
     pub fn join_requests(&self) -> Box<dyn Feed<Command>> {
         let topics = &self.inner.topics;
-        Box::new(Member::join(&self.joining(&topics.requests, &topics.workers)))
+        Box::new(Member::join(
+            &self.joining((&topics.requests, self.partitions()), &topics.workers),
+        ))
     }
 
     /// Joins a group on the log of events.
     #[must_use]
     pub fn join_events(&self, group: &str) -> Box<dyn Feed<Published>> {
         let topics = &self.inner.topics;
-        Box::new(Member::join(&self.joining(&topics.finalevents, &topics.group(group))))
+        Box::new(Member::join(
+            &self.joining((&topics.finalevents, self.event_partitions()), &topics.group(group)),
+        ))
     }
 
-    fn joining<'a>(&'a self, topic: &'a str, group: &'a str) -> Joining<'a> {
+    fn joining<'a>(&'a self, of: (&'a str, u32), group: &'a str) -> Joining<'a> {
         let Inner { settings, members, .. } = self.inner.as_ref();
-        Joining { settings, topic, group, report: &self.report, members }
+        let (topic, partitions) = of;
+        Joining { settings, topic, group, partitions, report: &self.report, members }
     }
 
     /// How many partitions the log of requests had when they were last counted.

@@ -14,7 +14,8 @@ use crate::{Error, Position};
 ///    never from the end.
 /// 3. A lane gives its records in the order of their offsets, without gap among those that the
 ///    log still has; where some were deleted before the lane gave them, it says so before it goes
-///    on, at its begin also when none is left behind them. An event is durable; a command may
+///    on, and a lane of events says it at its begin also when none is left behind them. What it
+///    said to be gone it may give nevertheless. An event is durable; a command may
 ///    become so later, see contract 4 of [`CommandLog`](crate::CommandLog).
 /// 4. When a member joins or leaves, lanes move: the old one reads `Revoked` and may still save
 ///    progress until it is dropped or the bound for revoking has passed; the new one is not given

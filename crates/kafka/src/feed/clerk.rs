@@ -6,21 +6,25 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::handover::Handover;
 use super::{Desk, Order};
 use crate::commands::offset;
 use crate::fault::Fault;
-use crate::topics::partitions_of;
+
+/// So long a broker may take to say where a partition begins: what is asked behind it waits.
+const BEGIN_MAX: Duration = Duration::from_secs(1);
 
 /// What is asked of the brokers.
 pub(crate) enum Question {
     /// To save progress.
     Commit(TopicPartitionList),
-    /// Where these partitions stand.
-    Stands(TopicPartitionList),
+    /// The saved progress of these partitions.
+    Saved(TopicPartitionList),
+    /// Where the first record stands that the brokers still have of a partition, for this lane.
+    Begin { partition: u32, lane: u64 },
     /// To read a partition from there on, as if what was read of it had not been.
     Seek { partition: u32, to: Option<u64> },
 }
@@ -28,19 +32,9 @@ pub(crate) enum Question {
 /// What became of it.
 pub(crate) enum Answer {
     Committed(KafkaResult<()>),
-    Stands(KafkaResult<BTreeMap<u32, Stand>>),
+    Saved(KafkaResult<BTreeMap<u32, Option<u64>>>),
+    Begin { partition: u32, lane: u64, begin: KafkaResult<u64> },
     Sought { partition: u32, result: KafkaResult<()> },
-}
-
-/// Where a partition stands.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Stand {
-    /// The progress that is saved.
-    pub(crate) saved: Option<u64>,
-    /// The offset of the first record that the brokers still have, or of the next one.
-    pub(crate) start: u64,
-    /// How many partitions its topic has.
-    pub(crate) partitions: u32,
 }
 
 /// The thread, and the way to ask it.
@@ -101,27 +95,28 @@ impl Asking {
             Question::Commit(progress) => {
                 Answer::Committed(self.consumer.commit(&progress, CommitMode::Sync))
             }
-            Question::Stands(partitions) => Answer::Stands(self.stands(partitions)),
+            Question::Saved(partitions) => Answer::Saved(self.saved(partitions)),
+            Question::Begin { partition, lane } => {
+                Answer::Begin { partition, lane, begin: self.begin(partition) }
+            }
             Question::Seek { partition, to } => {
                 Answer::Sought { partition, result: self.seek(partition, to) }
             }
         }
     }
 
-    fn stands(&self, mut asked: TopicPartitionList) -> KafkaResult<BTreeMap<u32, Stand>> {
-        let metadata = self.consumer.fetch_metadata(Some(&self.topic), self.patience)?;
-        let partitions = partitions_of(&metadata, &self.topic)
-            .ok_or(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition))?;
-        let saved = self.consumer.committed_offsets(asked.clone(), self.patience)?;
-        asked.set_all_offsets(Offset::Beginning)?;
+    fn saved(&self, partitions: TopicPartitionList) -> KafkaResult<BTreeMap<u32, Option<u64>>> {
+        self.offsets(&self.consumer.committed_offsets(partitions, self.patience)?)
+    }
+
+    fn begin(&self, partition: u32) -> KafkaResult<u64> {
+        let number = i32::try_from(partition).map_err(|_| KafkaError::Canceled)?;
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition_offset(&self.topic, number, Offset::Beginning)?;
         // The driver asks the brokers for a place in the log as it does for a time.
-        let starts = self.consumer.offsets_for_times(asked, self.patience)?;
-        let (saved, starts) = (self.offsets(&saved)?, self.offsets(&starts)?);
-        let stand = |(partition, saved)| {
-            let start = starts.get(&partition).copied().flatten().unwrap_or(0);
-            (partition, Stand { saved, start, partitions })
-        };
-        Ok(saved.into_iter().map(stand).collect())
+        let begins = self.consumer.offsets_for_times(asked, self.patience.min(BEGIN_MAX))?;
+        let begin = self.offsets(&begins)?.remove(&partition).flatten();
+        begin.ok_or(KafkaError::Canceled)
     }
 
     fn offsets(&self, list: &TopicPartitionList) -> KafkaResult<BTreeMap<u32, Option<u64>>> {

@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use ordain_ports::{Error, Gone, Input, Lane, Record};
 use tokio::sync::{Notify, oneshot};
 
-use super::clerk::Stand;
 use super::{Desk, Order, lock};
 use crate::fault::Fault;
 use crate::record::Recorded;
@@ -28,8 +27,10 @@ pub(crate) struct Hold<R> {
     /// Tells this lane from earlier ones of the partition.
     pub(crate) id: u64,
     pub(crate) partition: u32,
-    /// Where the partition stood when the lane was given out.
-    stand: Stand,
+    /// How many partitions the log has.
+    partitions: u32,
+    /// The progress that was saved when the lane was given out.
+    progress: Option<u64>,
     /// Only ever grows.
     standing: AtomicU8,
     buffer: Mutex<Buffer<R>>,
@@ -41,6 +42,8 @@ struct Buffer<R> {
     records: VecDeque<Record<R>>,
     /// The offset that is to come next out of it.
     next: u64,
+    /// The first offset that the brokers still have, once that is known; 0 before.
+    begin: u64,
     bytes: usize,
     /// Whether the thread has stopped filling it for want of room.
     is_full: bool,
@@ -54,13 +57,15 @@ pub(crate) struct Room {
 }
 
 impl<R> Hold<R> {
-    pub(crate) fn new(id: u64, partition: u32, stand: Stand) -> Self {
-        let next = stand.saved.unwrap_or(0);
-        let buffer = Buffer { records: VecDeque::new(), next, bytes: 0, is_full: false };
+    /// A lane of this partition of so many.
+    pub(crate) fn new(id: u64, (partition, of): (u32, u32), progress: Option<u64>) -> Self {
+        let (records, next) = (VecDeque::new(), progress.unwrap_or(0));
+        let buffer = Buffer { records, next, begin: 0, bytes: 0, is_full: false };
         Self {
             id,
             partition,
-            stand,
+            partitions: of,
+            progress,
             standing: AtomicU8::new(HELD),
             buffer: Mutex::new(buffer),
             arrived: Notify::new(),
@@ -106,13 +111,20 @@ impl<R> Hold<R> {
         self.arrived.notify_one();
     }
 
-    /// The records before what is to come next, if the brokers no longer have them.
+    /// The brokers have nothing before this offset any more.
+    pub(crate) fn begins_at(&self, begin: u64) {
+        lock(&self.buffer).begin = begin;
+        self.arrived.notify_one();
+    }
+
+    /// The records before those that are to come next, if the brokers no longer have them. A broker
+    /// that takes over, or starts again, may have some that were said to be gone: they are given.
     fn take_gone(&self) -> Option<Gone> {
         let mut buffer = lock(&self.buffer);
-        let first = buffer.records.front().map_or(0, |record| record.position.offset);
-        let (from, to) = (buffer.next, first.max(self.stand.start));
-        buffer.next = from.max(to);
-        (from < to).then_some(Gone { from, to, partitions: self.stand.partitions })
+        let first = buffer.records.front().map(|record| record.position.offset);
+        let (from, to) = (buffer.next, first.unwrap_or_else(|| buffer.begin.max(buffer.next)));
+        buffer.next = to;
+        (from < to).then_some(Gone { from, to, partitions: self.partitions })
     }
 
     /// The first that have arrived, up to where some are gone, and whether the thread waits to be
@@ -121,8 +133,8 @@ impl<R> Hold<R> {
         let mut buffer = lock(&self.buffer);
         let (mut count, mut bytes) = (0, 0_usize);
         for (record, offset) in buffer.records.iter().zip(buffer.next..).take(records_max.max(1)) {
-            let is_full = count > 0 && bytes.saturating_add(record.bytes) > bytes_max;
-            if is_full || record.position.offset != offset {
+            let is_too_much = count > 0 && bytes.saturating_add(record.bytes) > bytes_max;
+            if is_too_much || record.position.offset != offset {
                 break;
             }
             count += 1;
@@ -149,7 +161,7 @@ impl<R: Recorded> Lane<R> for Reader<R> {
     }
 
     fn progress(&self) -> Option<u64> {
-        self.hold.stand.saved
+        self.hold.progress
     }
 
     async fn next(&self, records_max: usize, bytes_max: usize) -> Result<Input<R>, Error> {
@@ -207,5 +219,73 @@ fn tell_gone<R: Recorded>(partition: u32, Gone { from, to, .. }: Gone) {
         tracing::error!(partition, from, to, "kafka_records_gone");
     } else {
         tracing::warn!(partition, from, to, "kafka_records_gone");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ordain_model::Timestamp;
+    use ordain_ports::{Content, Position};
+
+    use super::*;
+
+    fn records(offsets: impl IntoIterator<Item = u64>) -> Vec<Record<()>> {
+        let record = |offset| Record {
+            position: Position { partition: 3, offset },
+            time: Timestamp::default(),
+            bytes: 1,
+            content: Content::Whole(()),
+        };
+        offsets.into_iter().map(record).collect()
+    }
+
+    fn hold(progress: Option<u64>) -> Hold<()> {
+        Hold::new(1, (3, 7), progress)
+    }
+
+    fn gone(from: u64, to: u64) -> Option<Gone> {
+        Some(Gone { from, to, partitions: 7 })
+    }
+
+    fn taken(hold: &Hold<()>) -> Vec<u64> {
+        let (records, _) = hold.take(100, 100);
+        records.iter().map(|record| record.position.offset).collect()
+    }
+
+    #[test]
+    fn what_is_gone_is_told_once_where_it_stood() {
+        let hold = hold(Some(2));
+        hold.fill(records([2, 3, 7, 8]));
+        assert_eq!(hold.take_gone(), None);
+        assert_eq!(taken(&hold), [2, 3]);
+        assert_eq!(hold.take_gone(), gone(4, 7));
+        assert_eq!(hold.take_gone(), None);
+        assert_eq!(taken(&hold), [7, 8]);
+        assert_eq!(hold.take_gone(), None);
+    }
+
+    #[test]
+    fn a_begin_counts_where_nothing_has_arrived() {
+        let told = hold(None);
+        assert_eq!(told.take_gone(), None);
+        told.begins_at(5);
+        assert_eq!(told.take_gone(), gone(0, 5));
+        assert_eq!(told.take_gone(), None);
+        told.fill(records([5]));
+        assert_eq!(told.take_gone(), None);
+        assert_eq!(taken(&told), [5]);
+        let known = hold(Some(9));
+        known.begins_at(9);
+        assert_eq!(known.take_gone(), None);
+    }
+
+    #[test]
+    fn a_lane_does_not_stand_still_when_what_was_gone_comes_nevertheless() {
+        let hold = hold(Some(1));
+        hold.begins_at(4);
+        assert_eq!(hold.take_gone(), gone(1, 4));
+        hold.fill(records([1, 2, 3, 4]));
+        assert_eq!(hold.take_gone(), None);
+        assert_eq!(taken(&hold), [1, 2, 3, 4]);
     }
 }

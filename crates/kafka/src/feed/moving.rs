@@ -8,12 +8,11 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaResult;
 
-use super::clerk::{Question, Stand, from};
+use super::clerk::{Question, from};
 use super::handover::{Move, carry_out};
-use super::lane::{Hold, is_kept_for_ever};
+use super::lane::is_kept_for_ever;
 use super::session::{AGAIN, End, Session};
 use super::slot::{Seat, Slot};
-use super::thread::next_lane;
 use crate::fault::Fault;
 use crate::record::Recorded;
 
@@ -25,9 +24,9 @@ pub(crate) struct Moving {
 }
 
 enum Stage {
-    /// Where those stand that come is being asked.
+    /// The progress of those that come is being asked for.
     Asking,
-    /// It is to be asked again then.
+    /// It is to be asked for again then.
     Ask(Instant),
     /// The lanes of those that go may go on until then.
     LettingGo(Instant),
@@ -89,7 +88,7 @@ impl<R: Recorded> Session<'_, R> {
         self.moving = Some(Moving { step, partitions, stage });
     }
 
-    /// Asks where those stand that come; says whether there was nothing to ask.
+    /// Asks for the progress of those that come; says whether there was nothing to ask.
     fn ask(&mut self) -> Result<bool, End> {
         let Some(moving) = &mut self.moving else { return Ok(false) };
         if moving.partitions.is_empty() {
@@ -98,18 +97,18 @@ impl<R: Recorded> Session<'_, R> {
         }
         if let Move::Come(list) = &moving.step {
             moving.stage = Stage::Asking;
-            self.clerk.ask(Question::Stands(list.clone()));
+            self.clerk.ask(Question::Saved(list.clone()));
         }
         Ok(false)
     }
 
-    /// Where those stand that come is known, or could not be learned.
-    pub(super) fn hear_stands(
+    /// The progress of those that come is known, or could not be learned.
+    pub(super) fn hear_saved(
         &mut self,
-        stands: KafkaResult<BTreeMap<u32, Stand>>,
+        saved: KafkaResult<BTreeMap<u32, Option<u64>>>,
     ) -> Result<(), End> {
-        match stands {
-            Ok(stands) => self.come(&stands),
+        match saved {
+            Ok(saved) => self.come(&saved),
             Err(error) => {
                 tracing::warn!(%error, "kafka_progress_not_read");
                 if let Some(moving) = &mut self.moving {
@@ -121,13 +120,13 @@ impl<R: Recorded> Session<'_, R> {
     }
 
     /// Takes partitions over, and gives their lanes out.
-    fn come(&mut self, stands: &BTreeMap<u32, Stand>) -> Result<(), End> {
+    fn come(&mut self, saved: &BTreeMap<u32, Option<u64>>) -> Result<(), End> {
         let Some(moving) = self.moving.take() else { return Ok(()) };
         let mut list = TopicPartitionList::with_capacity(moving.partitions.len());
         for partition in &moving.partitions {
-            let stand = stands.get(partition).copied().unwrap_or_default();
+            let progress = saved.get(partition).copied().flatten();
             let number = i32::try_from(*partition).unwrap_or(i32::MAX);
-            let added = list.add_partition_offset(&self.run.topic, number, from(stand.saved));
+            let added = list.add_partition_offset(&self.run.topic, number, from(progress));
             added.map_err(failed("naming a partition"))?;
             // Before the driver begins to fetch, or records leak into the main queue.
             let queue = self.consumer.split_partition_queue(&self.run.topic, number);
@@ -138,8 +137,7 @@ impl<R: Recorded> Session<'_, R> {
             let desk = Arc::clone(&self.run.desk);
             queue.set_nonempty_callback(move || desk.wake());
             let lane = Seat::Free(Instant::now() + AGAIN);
-            let next = stand.saved.unwrap_or(0);
-            self.slots.insert(*partition, Slot { queue, stand, next, lane });
+            self.slots.insert(*partition, Slot::new(queue, progress, lane));
         }
         let carried = carry_out(&self.consumer, &Move::Come(list));
         carried.map_err(failed("taking partitions over"))?;
@@ -147,9 +145,7 @@ impl<R: Recorded> Session<'_, R> {
         if self.leaving.is_none() {
             for partition in &moving.partitions {
                 if let Some(slot) = self.slots.get_mut(partition) {
-                    let hold = Arc::new(Hold::new(next_lane(), *partition, slot.stand));
-                    slot.lane = Seat::Taken(Arc::clone(&hold));
-                    self.run.desk.offer(&hold);
+                    slot.give(*partition, self.run);
                 }
             }
         }

@@ -12,11 +12,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::clerk::{Answer, Clerk, Question};
 use super::handover::{Handover, Move, carry_out_or_log};
-use super::lane::{Hold, is_kept_for_ever};
+use super::lane::is_kept_for_ever;
 use super::moving::Moving;
 use super::saves::{Remedy, Saves, remedy};
 use super::slot::{Seat, Slot};
-use super::thread::{Run, next_lane};
+use super::thread::Run;
 use super::{Order, config};
 use crate::broker;
 use crate::fault::Fault;
@@ -30,6 +30,9 @@ const BUSY: Duration = Duration::from_millis(5);
 const TELLS: usize = 16;
 /// So long until something is tried again that the driver did not do.
 pub(super) const AGAIN: Duration = Duration::from_millis(100);
+
+/// So long until a broker is asked again where a partition begins: others wait for the answer.
+const BEGIN_AGAIN: Duration = Duration::from_secs(5);
 
 /// One membership.
 pub(crate) struct Session<'a, R> {
@@ -105,6 +108,7 @@ impl<'a, R: Recorded> Session<'a, R> {
             return Err(End::Left);
         }
         self.give_out_again();
+        self.ask_begins();
         if self.fill_lanes() {
             return Ok(Duration::ZERO);
         }
@@ -183,7 +187,7 @@ impl<'a, R: Recorded> Session<'a, R> {
                         return Ok(());
                     }
                     None => Err(Fault::Fenced),
-                    Some(slot) if slot.stand.saved >= Some(progress) => Ok(()),
+                    Some(slot) if slot.saved >= Some(progress) => Ok(()),
                     Some(_) => {
                         self.saves.add(partition, progress, told);
                         return Ok(());
@@ -231,7 +235,7 @@ impl<'a, R: Recorded> Session<'a, R> {
                 self.run.standing.accepted();
                 for (partition, progress) in self.saves.saved() {
                     if let Some(slot) = self.slots.get_mut(&partition) {
-                        slot.stand.saved = slot.stand.saved.max(Some(progress));
+                        slot.saved = slot.saved.max(Some(progress));
                     }
                 }
             }
@@ -254,7 +258,8 @@ impl<'a, R: Recorded> Session<'a, R> {
                     }
                 }
             }
-            Answer::Stands(stands) => self.hear_stands(stands)?,
+            Answer::Saved(saved) => self.hear_saved(saved)?,
+            Answer::Begin { partition, lane, begin } => self.hear_begin(partition, lane, begin),
             Answer::Sought { partition, result } => self.sought(partition, result),
         }
         Ok(())
@@ -297,7 +302,31 @@ impl<'a, R: Recorded> Session<'a, R> {
             let goes = self.moving.as_ref().is_some_and(|moving| moving.takes(*partition));
             if is_free && !goes && !self.saves.has(*partition) {
                 slot.lane = Seat::Seeking;
-                self.clerk.ask(Question::Seek { partition: *partition, to: slot.stand.saved });
+                self.clerk.ask(Question::Seek { partition: *partition, to: slot.saved });
+            }
+        }
+    }
+
+    /// Asks where partitions begin whose lanes are to be told.
+    fn ask_begins(&mut self) {
+        let now = Instant::now();
+        for (&partition, slot) in &mut self.slots {
+            if slot.ask_begin.take_if(|from| *from <= now).is_some()
+                && let Some(hold) = slot.hold()
+            {
+                self.clerk.ask(Question::Begin { partition, lane: hold.id });
+            }
+        }
+    }
+
+    fn hear_begin(&mut self, partition: u32, lane: u64, begin: Result<u64, KafkaError>) {
+        let Some(slot) = self.slots.get_mut(&partition) else { return };
+        let Some(hold) = slot.hold().filter(|hold| hold.id == lane) else { return };
+        match begin {
+            Ok(begin) => hold.begins_at(begin),
+            Err(error) => {
+                tracing::debug!(%error, partition, "kafka_begin_not_known");
+                slot.ask_begin = Some(Instant::now() + BEGIN_AGAIN);
             }
         }
     }
@@ -308,10 +337,7 @@ impl<'a, R: Recorded> Session<'a, R> {
         let Some(slot) = self.slots.get_mut(&partition) else { return };
         match result {
             Ok(()) if may_give => {
-                slot.next = slot.stand.saved.unwrap_or(0);
-                let hold = Arc::new(Hold::new(next_lane(), partition, slot.stand));
-                slot.lane = Seat::Taken(Arc::clone(&hold));
-                self.run.desk.offer(&hold);
+                slot.give(partition, self.run);
             }
             Ok(()) => slot.lane = Seat::Free(Instant::now()),
             Err(error) => {

@@ -5,19 +5,22 @@ use std::time::Instant;
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
 
-use super::clerk::Stand;
 use super::handover::Handover;
 use super::lane::Hold;
+use super::thread::{Run, next_lane};
+use crate::record::Recorded;
 
 /// A partition that a member has.
 pub(crate) struct Slot<R> {
     /// Its records. What is not taken from it makes the driver fetch no more.
     pub(crate) queue: PartitionQueue<Handover>,
-    /// Where it stood when it came, with the progress that is saved by now.
-    pub(crate) stand: Stand,
+    /// The progress that is saved.
+    pub(crate) saved: Option<u64>,
     /// The offset that the lane expects next.
     pub(crate) next: u64,
     pub(crate) lane: Seat<R>,
+    /// When its lane is to be told where the partition begins, as long as it was not.
+    pub(crate) ask_begin: Option<Instant>,
 }
 
 /// Who reads a partition.
@@ -28,6 +31,23 @@ pub(crate) enum Seat<R> {
     Free(Instant),
     /// Nobody yet: the driver is going back to the saved progress.
     Seeking,
+}
+
+impl<R: Recorded> Slot<R> {
+    pub(crate) fn new(queue: PartitionQueue<Handover>, saved: Option<u64>, lane: Seat<R>) -> Self {
+        Self { queue, saved, next: saved.unwrap_or(0), lane, ask_begin: None }
+    }
+
+    /// Gives a lane of it out, which begins at what is saved. Where others have what is gone from
+    /// the log, the lane is told where the partition begins; a worker could do nothing about it,
+    /// and has no question put before its own.
+    pub(crate) fn give(&mut self, partition: u32, run: &Run<R>) {
+        self.next = self.saved.unwrap_or(0);
+        let hold = Arc::new(Hold::new(next_lane(), (partition, run.partitions), self.saved));
+        self.lane = Seat::Taken(Arc::clone(&hold));
+        self.ask_begin = (!R::IS_SOLE).then(Instant::now);
+        run.desk.offer(&hold);
+    }
 }
 
 impl<R> Slot<R> {

@@ -52,6 +52,7 @@ impl Group {
             settings: &settings,
             topic,
             group: GROUP,
+            partitions: 1,
             report: &report,
             members: &members,
         };

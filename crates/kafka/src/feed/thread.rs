@@ -20,6 +20,8 @@ pub(crate) struct Run<R> {
     pub(crate) settings: Settings,
     pub(crate) topic: String,
     pub(crate) group: String,
+    /// How many partitions the topic had when the member joined.
+    pub(crate) partitions: u32,
     pub(crate) standing: Standing,
     pub(crate) desk: Arc<Desk<R>>,
 }

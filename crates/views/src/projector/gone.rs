@@ -11,13 +11,16 @@ use super::batch::{Batch, Blocked};
 use super::follower::Follower;
 use super::held::Lost;
 
+/// So many aggregates are looked at in one step; each may have a long history to be read.
+const AGGREGATES_AT_ONCE: usize = 100;
 /// How often a lane that goes through the commits says how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 impl Follower {
     /// Folds, from the commits, what this lane's aggregates have and the view has not. What stood
     /// in the records that are gone was published, so its commits are there; which aggregates
-    /// those were nobody knows any more, so all are gone through.
+    /// those were nobody knows any more, so all are gone through. Where commits are missing, what
+    /// is found in one walk shares a place in the log, and of it one dead letter.
     pub(super) async fn recover(&mut self, gone: Gone) -> Result<Option<Blocked>, Lost> {
         let (view, partition) = (self.view.name(), self.held.lane.partition());
         let Gone { from, to, partitions } = gone;
@@ -55,8 +58,7 @@ impl Follower {
         if self.held.lane.is_revoked() {
             return Err(Lost);
         }
-        let limit = self.settings.batch_records_max;
-        let read = || self.ports.commits.aggregates(before, limit);
+        let read = || self.ports.commits.aggregates(before, AGGREGATES_AT_ONCE);
         self.held.tried("reading aggregates", read).await
     }
 }

@@ -13,16 +13,16 @@ use crate::world::{Line, Marked, Running, World, fold, published, run_with};
 /// As many as the lane's log has partitions.
 const PARTITIONS: u32 = 3;
 
-/// Pages of aggregates shorter than there are any.
-fn short_pages(view: impl View, ports: Ports, script: &Script) -> Running {
-    let settings = Settings { batch_records_max: 4, history_commits_max: 2, ..Settings::default() };
+/// A projector that reads short pieces of histories.
+fn run(view: impl View, ports: Ports, script: &Script) -> Running {
+    let settings = Settings { history_commits_max: 2, ..Settings::default() };
     run_with(view, ports, script.feed(), settings)
 }
 
-/// Accounts of all partitions with up to 6 deposits each, which are stored and not published, and
-/// a job, which the view does not follow.
+/// Accounts of all partitions, more than are looked at in two steps, with up to 6 deposits each,
+/// which are stored and not published, and a job, which the view does not follow.
 async fn lines(world: &World) -> Vec<(Line, Vec<Arc<Commit>>)> {
-    let mut lines: Vec<_> = (0..20).map(|n| Line::deposits(&format!("a{n}"), n % 7)).collect();
+    let mut lines: Vec<_> = (0..230).map(|n| Line::deposits(&format!("a{n}"), n % 7)).collect();
     let mut job = Line::of("job-request", "j");
     let created = job.send("create", r#"{"cleaners":[],"tasks":[]}"#);
     lines.push((job, vec![created]));
@@ -50,13 +50,13 @@ async fn takes_events_from_the_commits(view: impl View + Copy) {
     let begun = at.unwrap();
     let script = Script::default();
     script.add(lines[begun].1[..2].iter().flat_map(|commit| published(commit)));
-    let running = short_pages(view, world.ports(), &script);
+    let running = run(view, world.ports(), &script);
     world.reached(&view, &lines[begun].0.aggregate, 2).await;
     running.leave().await;
 
     let script = Script::default();
     script.lose(200, PARTITIONS);
-    let running = short_pages(view, world.ports(), &script);
+    let running = run(view, world.ports(), &script);
     script.saved_up_to(200).await;
     assert_eq!(world.rows(&view).await, fold(&view, &shown(&lines)));
     // It reads on behind what is gone.
@@ -86,7 +86,7 @@ async fn pages_that_cannot_be_read_are_read_again() {
     let script = Script::default();
     script.lose(200, PARTITIONS);
     let ports = Ports { commits: commits.clone(), ..world.ports() };
-    let running = short_pages(Accounts, ports, &script);
+    let running = run(Accounts, ports, &script);
     script.saved_up_to(200).await;
     assert!(commits.is_plan_done());
     assert_eq!(world.rows(&Accounts).await, fold(&Accounts, &shown(&lines)));
@@ -103,7 +103,7 @@ async fn a_lane_that_is_revoked_before_all_are_gone_through_saves_nothing() {
     let script = Script::default();
     script.lose(200, PARTITIONS);
     let ports = Ports { commits: commits.clone(), ..world.ports() };
-    let running = short_pages(Accounts, ports, &script);
+    let running = run(Accounts, ports, &script);
     gate.reached().await;
     let left = tokio::spawn(running.leave());
     ordain_testkit::until("the lane to be revoked", || async { script.has_left().then_some(()) })
@@ -114,7 +114,7 @@ async fn a_lane_that_is_revoked_before_all_are_gone_through_saves_nothing() {
     // The next one begins again, and finds what the first has folded.
     let script = Script::default();
     script.lose(200, PARTITIONS);
-    let running = short_pages(Accounts, world.ports(), &script);
+    let running = run(Accounts, world.ports(), &script);
     script.saved_up_to(200).await;
     assert_eq!(world.rows(&Accounts).await, fold(&Accounts, &shown(&lines)));
     running.leave().await;
@@ -132,7 +132,7 @@ async fn an_event_that_cannot_be_read_holds_the_lane_before_all_that_is_gone() {
     world.store(&[strange]).await;
     let script = Script::default();
     script.lose(200, PARTITIONS);
-    let running = short_pages(Accounts, world.ports(), &script);
+    let running = run(Accounts, world.ports(), &script);
     world.reached(&Accounts, &aggregate, before).await;
     running.leave().await;
     assert_eq!(script.saved(), None);

@@ -191,6 +191,7 @@ pub async fn aggregates_are_given_once_each_by_their_keys<W: Stores>() {
         let mut line = Line::of(id);
         written.push(line.refusal());
         written.extend((0..count).map(|_| line.success(1)));
+        written.push(line.refusal());
         expected.push((line.aggregate().clone(), count));
     }
     assert_all(&commits.insert(&written).await, written.len());
