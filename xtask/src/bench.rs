@@ -6,6 +6,7 @@
 //! is started again, and must hold what was answered.
 
 mod cases;
+mod large;
 mod limits;
 mod results;
 mod server;
@@ -32,7 +33,8 @@ const VIEWS_WITHIN: &str = "2s";
 #[command(after_help = "Examples:\n  \
     cargo xtask bench                               all of it (about an hour)\n  \
     cargo xtask bench --homes embedded --runs 1     one process on one directory, quickly\n  \
-    cargo xtask bench --only hot-key --homes fleet  one workload on a fleet")]
+    cargo xtask bench --only hot-key --homes fleet  one workload on a fleet\n  \
+    cargo xtask bench --large 1000000               a million accounts in one process")]
 pub(crate) struct Arguments {
     /// Where it runs.
     #[arg(long, value_delimiter = ',', default_values_t = Where::ALL)]
@@ -46,6 +48,9 @@ pub(crate) struct Arguments {
     /// How long each measurement takes.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+    /// Only what one process needs that keeps so many accounts: memory, and time to start.
+    #[arg(long, value_name = "ACCOUNTS", conflicts_with_all = ["homes", "only", "runs", "seconds"])]
+    large: Option<u32>,
     /// The file that the results go to, as Markdown.
     #[arg(long, default_value = "target/bench.md")]
     report: PathBuf,
@@ -75,6 +80,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let packages = ["--package", "ordain", "--package", "ordain-limits"];
     let binaries = ["--bin", "ordain", "--bin", "ordain-limits"];
     run::cargo(&[&["build", "--release"], &packages[..], &binaries].concat())?;
+    if let Some(aggregates) = arguments.large {
+        return tell(&large::run(aggregates)?, arguments);
+    }
     let mut results = Results::default();
     let mut done = Ok(());
     if arguments.homes.contains(&Where::Embedded) {
@@ -84,12 +92,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         done = services::during(|| all(arguments, &mut results, Where::Fleet));
     }
     // What was measured before something failed is told all the same.
-    let text = results.to_string();
+    tell(&results.to_string(), arguments).and(done)
+}
+
+fn tell(text: &str, arguments: &Arguments) -> anyhow::Result<()> {
     #[expect(clippy::print_stdout, reason = "the results")]
     {
         println!("{text}");
     }
-    done?;
     let report = run::root().join(&arguments.report);
     fs::write(&report, text).with_context(|| format!("{} cannot be written", report.display()))
 }

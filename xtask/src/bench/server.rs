@@ -1,5 +1,6 @@
 //! The server that is measured: a release build, as it is shipped.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -92,6 +93,14 @@ impl Server {
         let address = address.and_then(|url| url.strip_prefix("http://"));
         let address = address.context("the server did not say its address")?.to_owned();
         Ok(Self { child, address })
+    }
+
+    /// How much of its memory is in RAM now, in MiB: `VmRSS` of `proc(5)`.
+    pub(super) fn resident_mib(&self) -> anyhow::Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(kib.context("the server's status says nothing of memory")?.parse::<f64>()? / 1024.0)
     }
 
     /// Asks it to end, and waits until it has.
