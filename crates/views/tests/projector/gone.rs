@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use ordain_model::Commit;
 use ordain_ports::partition_of;
-use ordain_testkit::{Gate, faulty};
-use ordain_views::{Accounts, Ports, Settings, View};
+use ordain_testkit::{Gate, faulty, within};
+use ordain_views::{Accounts, Ports, Projector, Settings, View};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::scripted::Script;
 use crate::world::{Line, Marked, Running, World, fold, published, run_with};
@@ -132,9 +134,16 @@ async fn an_event_that_cannot_be_read_holds_the_lane_before_all_that_is_gone() {
     world.store(&[strange]).await;
     let script = Script::default();
     script.lose(200, PARTITIONS);
-    let running = run(Accounts, world.ports(), &script);
-    world.reached(&Accounts, &aggregate, before).await;
-    running.leave().await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let report = move |_, why: Option<&str>| drop(tell.send(why.map(str::to_owned)));
+    let projector = Projector::new(Arc::new(Accounts), world.ports(), Settings::default());
+    let leave = CancellationToken::new();
+    let running = projector.reporting(Arc::new(report)).run(script.feed(), leave.clone());
+    let running = tokio::spawn(running);
+    let why = within("the lane to be stopped", told.recv()).await.unwrap().unwrap();
+    assert!(why.starts_with("at offset 0: "), "{why}");
+    leave.cancel();
+    within("the projector to end", running).await.unwrap().unwrap();
     assert_eq!(script.saved(), None);
     assert_eq!(world.place(&Accounts, &aggregate).await, Some(before));
 }
