@@ -13,8 +13,9 @@ use crate::Settings;
 use crate::settings::{PARTITIONS_DEFAULT, PARTITIONS_MAX};
 
 /// The version of everything that is written below the directory. Since version 2 a record may have
-/// a trace; the rest is as in version 1, and one that is opened becomes 2.
-const FORMAT: u32 = 2;
+/// a trace; since version 3 outcomes stand under their request ids. An older one that is opened
+/// becomes 3.
+const FORMAT: u32 = 3;
 
 const LOCK: &str = "ordain.lock";
 const FORMAT_FILE: &str = "ordain.format";
@@ -90,6 +91,18 @@ pub enum OpenError {
     Foreign {
         /// The directory.
         directory: PathBuf,
+    },
+    /// An older build made it, and there is no room to bring it to this build's format.
+    #[error(
+        "{} needs {needed} bytes of free space, once, to be brought to format {FORMAT}; nothing of \
+         it was changed",
+        directory.display()
+    )]
+    NoRoom {
+        /// The directory.
+        directory: PathBuf,
+        /// How many bytes have to be free beyond those that always are to stay so.
+        needed: u64,
     },
     /// What it holds cannot be read.
     #[error("{} is damaged: {why}", directory.display())]
@@ -234,7 +247,8 @@ impl Directory {
     }
 
     /// Makes the store and everything below it durable, names included: also its own, for a file
-    /// system may keep the name of the format file, made later, and lose that of the store.
+    /// system may keep the name of the format file, made later, and lose that of the store or of a
+    /// table that is new.
     pub(crate) fn sync_store(&self) -> Result<(), OpenError> {
         let sync = || {
             sync_tree(&self.store())?;
@@ -245,6 +259,14 @@ impl Directory {
 
     pub(crate) fn io(&self, source: io::Error) -> OpenError {
         OpenError::Io { directory: self.path.clone(), source }
+    }
+
+    /// What the store says when it is opened.
+    pub(crate) fn store_failed(&self, error: fjall::Error) -> OpenError {
+        match error {
+            fjall::Error::Io(source) => self.io(source),
+            other => self.damaged(other.to_string()),
+        }
     }
 
     pub(crate) fn damaged(&self, why: impl Into<String>) -> OpenError {

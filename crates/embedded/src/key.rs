@@ -1,5 +1,5 @@
-//! The keys of all tables. None of a table is the beginning of another: ids and names hold no NUL,
-//! so one ends them; numbers are big endian, so that keys stand in their order.
+//! The keys of all tables. Ids and names hold no NUL, so one ends them; numbers are big endian, so
+//! that keys stand in their order. No key is the beginning of another, but for those of outcomes.
 
 use ordain_model::{AggregateKey, RequestId};
 use ordain_ports::{LetterId, Position};
@@ -43,7 +43,7 @@ fn ended(aggregate: &AggregateKey, rest: &[u8]) -> Vec<u8> {
     key
 }
 
-/// All commits, all outcomes or all snapshots of an aggregate.
+/// All commits or all snapshots of an aggregate.
 pub(crate) fn of_aggregate(aggregate: &AggregateKey) -> Vec<u8> {
     ended(aggregate, &[])
 }
@@ -53,15 +53,22 @@ pub(crate) fn commit(aggregate: &AggregateKey, revision: u64) -> Vec<u8> {
     ended(aggregate, &revision.to_be_bytes())
 }
 
-/// Whose commit, outcome or snapshot stands under a key.
+/// Whose commit or snapshot stands under a key.
 pub(crate) fn aggregate_of(key: &[u8]) -> Option<AggregateKey> {
     let text = key.split(|byte| *byte == 0).next()?;
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// An outcome.
+/// An outcome. It is only asked for whole: that of one may begin that of another.
 pub(crate) fn outcome(aggregate: &AggregateKey, request: &RequestId) -> Vec<u8> {
-    ended(aggregate, request.as_str().as_bytes())
+    [request.as_str().as_bytes(), &[0], aggregate.as_str().as_bytes()].concat()
+}
+
+/// The same, of the key that it had up to format 2.
+pub(crate) fn outcome_of_format_2(key: &[u8]) -> Option<Vec<u8>> {
+    let end = key.iter().position(|byte| *byte == 0)?;
+    let (aggregate, request) = (key.get(..end)?, key.get(end + 1..)?);
+    Some([request, &[0], aggregate].concat())
 }
 
 /// A snapshot.

@@ -30,6 +30,7 @@ mod run;
 mod settings;
 mod space;
 mod tables;
+mod upgrade;
 mod views;
 mod watch;
 mod writer;

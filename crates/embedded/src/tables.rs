@@ -16,7 +16,8 @@ pub(crate) enum Table {
     Events,
     /// Aggregate and revision → sequence and commit.
     Commits,
-    /// Aggregate and request id → revision.
+    /// Request id and aggregate → revision. Ids that grow with time stand together, so that whether
+    /// one was decided is found without going through all that ever was.
     Outcomes,
     /// Aggregate and fold version → revision and snapshot.
     Snapshots,
@@ -49,7 +50,7 @@ impl Table {
             Self::Requests => "requests",
             Self::Events => "events",
             Self::Commits => "commits",
-            Self::Outcomes => "outcomes",
+            Self::Outcomes => "outcomes-by-request",
             Self::Snapshots => "snapshots",
             Self::Published => "published",
             Self::Rows => "rows",

@@ -7,8 +7,9 @@ mod tests;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request as Sent, State};
 use axum::response::Response;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use ordain_model::{AggregateKey, Name, RequestId, TENANT_DEFAULT};
 
@@ -23,22 +24,20 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 pub(crate) async fn send(
     State(api): State<Arc<Api>>,
     Path((aggregate_type, id, command)): Path<(String, String, String)>,
-    headers: HeaderMap,
-    body: Body,
+    sent: Sent,
 ) -> Result<Response, Problem> {
     let target = Target { aggregate_type: &aggregate_type, id: Some(&id), command: &command };
-    submit(&api, &target, &headers, body).await
+    submit(&api, &target, sent).await
 }
 
 /// `POST /v1/{type}/{command}`
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
     Path((aggregate_type, command)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
+    sent: Sent,
 ) -> Result<Response, Problem> {
     let target = Target { aggregate_type: &aggregate_type, id: None, command: &command };
-    submit(&api, &target, &headers, body).await
+    submit(&api, &target, sent).await
 }
 
 /// Whom a command is for, as the client wrote it.
@@ -78,15 +77,11 @@ impl Target<'_> {
     }
 }
 
-async fn submit(
-    api: &Api,
-    target: &Target<'_>,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let said = Said::read(headers)?;
+async fn submit(api: &Api, target: &Target<'_>, sent: Sent) -> Result<Response, Problem> {
+    let (Parts { headers, .. }, body) = sent.into_parts();
+    let said = Said::read(&headers)?;
     let id = said.request.clone().unwrap_or_else(new_request_id);
-    let request = read(api, target, (headers, body), (&said, id.clone()))
+    let request = read(api, target, (&headers, body), (&said, id.clone()))
         .await
         .map_err(|problem| problem.about(id))?;
     let limit = api.settings().wait(said.preferred.wait_ms);

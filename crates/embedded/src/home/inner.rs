@@ -22,7 +22,7 @@ use crate::queue::{Due, NotEnqueued, lock};
 use crate::replies::Channels;
 use crate::space::Space;
 use crate::tables::{self, Tables};
-use crate::{OpenError, Settings, mend, run};
+use crate::{OpenError, Settings, mend, run, upgrade};
 
 /// The group of the workers on the log of requests.
 const WORKERS: &str = "workers";
@@ -67,7 +67,7 @@ impl Inner {
         );
         let space = Space::new(directory.path().to_owned(), settings);
         let is_in_order =
-            run::begin(&tables, &space).map_err(|error| directory.damaged(error.to_string()))?;
+            run::begin(&tables, &space).map_err(|error| directory.store_failed(error))?;
         if !is_in_order {
             // Until a run ends in order, each command has a sync of its own before it is decided.
             tracing::warn!(directory = %directory.path().display(), "directory_not_closed");
@@ -201,13 +201,13 @@ fn tables(directory: &Directory, settings: &Settings) -> Result<(Arc<Tables>, Fo
         None => directory.clear()?,
         Some(_) => mend::mend(&store).map_err(|error| directory.damaged(error.to_string()))?,
     }
-    let tables =
-        Tables::open(&store, settings).map_err(|error| directory.damaged(error.to_string()))?;
-    if had.is_none() {
-        directory.sync_store()?;
-    }
+    let tables = Tables::open(&store, settings).map_err(|error| directory.store_failed(error))?;
     if had != Some(format) {
+        upgrade::check_room(directory, &tables, settings)?;
+        directory.sync_store()?;
         directory.write_format(&format)?;
     }
+    // Behind the format: no older build may take what is copied for what never was.
+    upgrade::upgrade(directory, &tables)?;
     Ok((Arc::new(tables), format))
 }

@@ -107,9 +107,9 @@ fn a_newer_format_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     drop(Home::open(directory.path(), &settings()).unwrap());
     let format = directory.path().join("ordain.format");
-    fs::write(&format, r#"{"format": 3, "something": "else"}"#).unwrap();
+    fs::write(&format, r#"{"format": 4, "something": "else"}"#).unwrap();
     let refused = Home::open(directory.path(), &settings()).unwrap_err();
-    assert!(matches!(refused, OpenError::Newer { found: 3, .. }), "{refused:?}");
+    assert!(matches!(refused, OpenError::Newer { found: 4, .. }), "{refused:?}");
     fs::write(&format, "{").unwrap();
     let refused = Home::open(directory.path(), &settings()).unwrap_err();
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused:?}");
@@ -122,7 +122,7 @@ fn a_directory_of_the_first_format_is_one_of_the_newest_once_it_was_opened() {
     drop(Home::open(directory.path(), &settings()).unwrap());
     let format = directory.path().join("ordain.format");
     let newest = fs::read_to_string(&format).unwrap();
-    let first = newest.replacen(r#""format":2"#, r#""format":1"#, 1);
+    let first = newest.replacen(r#""format":3"#, r#""format":1"#, 1);
     assert_ne!(first, newest);
     fs::write(&format, first).unwrap();
     drop(Home::open(directory.path(), &settings()).unwrap());
