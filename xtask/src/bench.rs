@@ -2,14 +2,17 @@
 //! disk, Kafka and MongoDB do by themselves, measured in the same run. All is on one machine, the
 //! load generator included.
 //!
-//! Every measurement has a server of its own: a new directory, or a new fleet. After it the server
-//! is started again, and must hold what was answered.
+//! Every measurement has a server of its own: a new directory, or a new fleet. After each case the
+//! server is started again, and must hold what was answered.
 
 mod cases;
+mod growth;
 mod large;
+mod level;
 mod limits;
 mod results;
 mod server;
+mod syncs;
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,10 +23,10 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use self::cases::{Case, EMBEDDED, FLEET, Load};
-use self::limits::Limits;
-use self::results::{Measured, Results};
-use self::server::{Home, Server};
-use crate::{run, services};
+use self::limits::{Limits, limit};
+use self::results::{Measured, Results, machine};
+use self::server::{Home, Server, Shape};
+use crate::{run, services, tools};
 
 /// The views may be behind for so long after the last answer.
 const VIEWS_WITHIN: &str = "2s";
@@ -31,10 +34,12 @@ const VIEWS_WITHIN: &str = "2s";
 /// What to measure.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  \
-    cargo xtask bench                               all of it (about an hour)\n  \
+    cargo xtask bench                               all cases (about an hour)\n  \
     cargo xtask bench --homes embedded --runs 1     one process on one directory, quickly\n  \
     cargo xtask bench --only hot-key --homes fleet  one workload on a fleet\n  \
-    cargo xtask bench --large 1000000               a million accounts in one process")]
+    cargo xtask bench --large 1000000               a million accounts in one process\n  \
+    cargo xtask bench --level 10                    memory under ten minutes of load\n  \
+    cargo xtask bench --growth --runs 1             more accounts, partitions and workers")]
 pub(crate) struct Arguments {
     /// Where it runs.
     #[arg(long, value_delimiter = ',', default_values_t = Where::ALL)]
@@ -51,6 +56,19 @@ pub(crate) struct Arguments {
     /// Only what one process needs that keeps so many accounts: memory, and time to start.
     #[arg(long, value_name = "ACCOUNTS", conflicts_with_all = ["homes", "only", "runs", "seconds"])]
     large: Option<u32>,
+    /// Only whether memory stays level under so many minutes of even deposits.
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        value_parser = clap::value_parser!(u32).range(1..=60),
+        conflicts_with_all = ["large", "only", "runs", "seconds"]
+    )]
+    level: Option<u32>,
+    /// Only how even deposits change with the number of accounts, partitions and, on a fleet,
+    /// workers; as tables, and as a picture beside the report (about 5 minutes in one process and
+    /// half an hour on a fleet for each of the runs).
+    #[arg(long, conflicts_with_all = ["large", "level", "only"])]
+    growth: bool,
     /// The file that the results go to, as Markdown.
     #[arg(long, default_value = "target/bench.md")]
     report: PathBuf,
@@ -83,16 +101,43 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(aggregates) = arguments.large {
         return tell(&large::run(aggregates)?, arguments);
     }
-    let mut results = Results::default();
-    let mut done = Ok(());
+    if let Some(minutes) = arguments.level {
+        let mut told = machine() + "\n\n";
+        let done = everywhere(arguments, |place| {
+            told += &format!("{}\n", level::run(place, minutes)?);
+            Ok(())
+        });
+        return tell(&told, arguments).and(done);
+    }
+    if arguments.growth {
+        let mut growths = Vec::new();
+        let done = everywhere(arguments, |place| growth::run(place, arguments, &mut growths));
+        let tables = growths.iter().map(|growth| format!("{growth}\n"));
+        let told = tell(&tables.fold(machine() + "\n\n", |told, table| told + &table), arguments);
+        let picture = run::root().join(&arguments.report).with_extension("svg");
+        return told.and(done).and(growth::draw(&growths, &picture));
+    }
     if arguments.homes.contains(&Where::Embedded) {
-        done = all(arguments, &mut results, Where::Embedded);
+        tools::ensure_strace()?;
     }
-    if done.is_ok() && arguments.homes.contains(&Where::Fleet) {
-        done = services::during(|| all(arguments, &mut results, Where::Fleet));
-    }
+    let mut results = Results::default();
+    let done = everywhere(arguments, |place| all(arguments, &mut results, place));
     // What was measured before something failed is told all the same.
     tell(&results.to_string(), arguments).and(done)
+}
+
+/// Does this in one place behind the other, as far as they are asked for.
+fn everywhere(
+    arguments: &Arguments,
+    mut measure: impl FnMut(Where) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    if arguments.homes.contains(&Where::Embedded) {
+        measure(Where::Embedded)?;
+    }
+    if arguments.homes.contains(&Where::Fleet) {
+        services::during(|| measure(Where::Fleet))?;
+    }
+    Ok(())
 }
 
 fn tell(text: &str, arguments: &Arguments) -> anyhow::Result<()> {
@@ -116,7 +161,7 @@ fn all(arguments: &Arguments, results: &mut Results, place: Where) -> anyhow::Re
         section.add_limits(Limits::measure(directory.path(), place == Where::Fleet)?);
         let mut runs = Vec::new();
         for number in 1..=arguments.runs {
-            let measured = new_home(place)
+            let measured = Home::new(place, Shape::default())
                 .and_then(|home| once(&home, case, section.peak(), arguments.seconds));
             match measured {
                 Ok(measured) => {
@@ -130,32 +175,23 @@ fn all(arguments: &Arguments, results: &mut Results, place: Where) -> anyhow::Re
             }
         }
         ensure!(!runs.is_empty(), "{place}: no run of {} counts", case.name);
-        section.add(case, &runs, arguments.runs);
+        // Those of a fleet are Kafka's and MongoDB's.
+        let syncs = (place == Where::Embedded)
+            .then(|| syncs::measure(case, section.peak(), arguments.seconds))
+            .transpose();
+        let syncs = syncs.unwrap_or_else(|why| {
+            eprintln!("bench: {place}: the syncs of {} are not known: {why:#}", case.name);
+            None
+        });
+        section.add(case, (&runs, arguments.runs), syncs);
     }
     Ok(())
-}
-
-fn new_home(place: Where) -> anyhow::Result<Home> {
-    match place {
-        Where::Embedded => Home::directory(),
-        Where::Fleet => Home::fleet(),
-    }
 }
 
 /// Measures once, and reads everything back after a restart.
 fn once(home: &Home, case: &Case, peak: Option<f64>, seconds: u64) -> anyhow::Result<Measured> {
     let mut server = home.start()?;
-    let mut bench = server::ordain();
-    bench.args(["bench", "--json", "--name", "bench", "--workload", case.workload]);
-    bench.args(["--views-within", VIEWS_WITHIN]);
-    bench.arg("--connections").arg(case.connections.to_string());
-    bench.arg("--duration").arg(format!("{seconds}s"));
-    bench.arg("--server").arg(format!("http://{}", server.address()));
-    if case.load == Load::HalfOfPeak {
-        let peak = peak.context("the peak is measured first: --only must not leave it out")?;
-        bench.arg("--rate").arg(format!("{:.0}", peak / 2.0));
-    }
-    let report = answer(&mut bench, "ordain bench")?;
+    let report = load(&server, case, peak, seconds)?;
     let before = funds(&server)?;
     server.stop()?;
 
@@ -166,10 +202,22 @@ fn once(home: &Home, case: &Case, peak: Option<f64>, seconds: u64) -> anyhow::Re
     Measured::of(&report)
 }
 
+/// Puts the load of a case on a server; gives what the generator says of it.
+fn load(server: &Server, case: &Case, peak: Option<f64>, seconds: u64) -> anyhow::Result<Value> {
+    let mut bench = server.bench();
+    bench.args(["--workload", case.workload, "--views-within", VIEWS_WITHIN]);
+    bench.arg("--connections").arg(case.connections.to_string());
+    bench.arg("--duration").arg(format!("{seconds}s"));
+    if case.load == Load::HalfOfPeak {
+        let peak = peak.context("the peak is measured first: --only must not leave it out")?;
+        bench.arg("--rate").arg(format!("{:.0}", peak / 2.0));
+    }
+    answer(&mut bench, "ordain bench")
+}
+
 /// What each account holds, and what the view shows of each.
 fn funds(server: &Server) -> anyhow::Result<Value> {
-    let mut limits = Command::new(run::root().join("target/release/ordain-limits"));
-    answer(limits.args(["funds", server.address(), "10000"]), "reading accounts back")
+    answer(limit("funds").args([server.address(), "10000"]), "reading accounts back")
 }
 
 /// Runs a program, and reads the one line of JSON that it prints.

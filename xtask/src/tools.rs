@@ -14,11 +14,16 @@ const TOXIPROXY: &str = "v2.12.0";
 
 /// Installs what is missing: with the rights to do so, else it says what to type.
 pub(crate) fn ensure() -> anyhow::Result<()> {
-    ensure_program("strace", "--version", &["strace"])?;
+    ensure_strace()?;
     ensure_program("podman", "--version", &["podman"])?;
     // Podman's other runtime refuses machines whose control groups are of both versions.
     ensure_program("runc", "--version", &["runc"])?;
     compose()
+}
+
+/// What traces system calls.
+pub(crate) fn ensure_strace() -> anyhow::Result<()> {
+    ensure_program("strace", "--version", &["strace"])
 }
 
 /// Docker compose, without docker: built into the target directory when the machine has none.

@@ -1,11 +1,12 @@
 //! The raw limits that ordain is measured against, each on this machine: an HTTP server that
 //! answers at once, a sync of the disk, Kafka and MongoDB by themselves. Prints what it found as
-//! one line of JSON. Also reads back what a measurement left behind.
+//! one line of JSON. Also reads back what a measurement left behind, and draws what was measured.
 
 mod disk;
 mod http;
 mod kafka;
 mod mongodb;
+mod picture;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ enum Limit {
     Http { address: String, connections: usize, seconds: u64 },
     /// Not a limit: what the accounts named `bench` hold, and what the view shows of them.
     Funds { address: String, accounts: u32 },
+    /// Not a limit: curves, as JSON on the standard input, as a picture.
+    Picture { file: PathBuf },
     /// Small writes to a file in this directory, each with a sync.
     Disk { directory: PathBuf },
     /// Records of the size of a command, produced and consumed.
@@ -34,6 +37,7 @@ enum Limit {
 async fn main() -> anyhow::Result<()> {
     let found: Value = match Limit::parse() {
         Limit::Serve => return http::serve().await,
+        Limit::Picture { file } => return picture::draw(&file),
         Limit::Http { address, connections, seconds } => {
             let loaded = move || http::load(address, connections, seconds);
             tokio::task::spawn_blocking(loaded).await??

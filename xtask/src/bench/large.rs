@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use super::answer;
-use super::server::{self, Home, Server};
+use super::server::{self, Home, Server, Shape};
+use super::{Where, answer};
 
 /// The load behind the opening of all accounts.
 const DURATION: &str = "10s";
@@ -29,17 +29,14 @@ struct Found {
 /// Opens so many accounts, which are as many commits at least, starts the server again, and sends a
 /// command to an account that nobody has touched since.
 pub(super) fn run(aggregates: u32) -> anyhow::Result<String> {
-    let home = Home::directory()?;
+    let home = Home::new(Where::Embedded, Shape::default())?;
     let mut server = home.start()?;
     std::thread::sleep(IDLE);
     let idle = server.resident_mib()?;
     eprintln!("bench: idle, {idle:.0} MiB; {aggregates} accounts are opened");
-    let mut bench = server::ordain();
-    bench.args(["bench", "--name", "bench", "--duration", DURATION, "--json"]);
-    bench.args(["--views-within", VIEWS_WITHIN]);
-    bench.args(["--accounts", &aggregates.to_string()]);
-    bench.args(["--server", &format!("http://{}", server.address())]);
-    answer(&mut bench, "ordain bench")?;
+    let mut bench = server.bench();
+    bench.args(["--duration", DURATION, "--views-within", VIEWS_WITHIN]);
+    answer(bench.args(["--accounts", &aggregates.to_string()]), "ordain bench")?;
     let filled = server.resident_mib()?;
     eprintln!("bench: filled, {filled:.0} MiB; the server is started again");
     server.stop()?;

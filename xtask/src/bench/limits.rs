@@ -2,12 +2,13 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 use serde_json::Value;
 
 use super::answer;
+use super::server::Process;
 use crate::{run, services};
 
 /// The raw limits of this machine, measured in this run.
@@ -99,7 +100,8 @@ impl Services {
     }
 }
 
-fn limit(name: &str) -> Command {
+/// What measures a raw limit.
+pub(super) fn limit(name: &str) -> Command {
     let mut command = Command::new(run::root().join("target/release/ordain-limits"));
     command.arg(name);
     command
@@ -111,7 +113,7 @@ fn number(found: &Value, name: &str) -> anyhow::Result<f64> {
 
 /// A server that answers at once, as long as this lives.
 struct AtOnce {
-    child: Child,
+    _process: Process,
     address: String,
 }
 
@@ -119,15 +121,10 @@ impl AtOnce {
     fn start() -> anyhow::Result<Self> {
         let mut child = limit("serve").stdout(Stdio::piped()).spawn()?;
         let mut address = String::new();
-        let stdout = child.stdout.take().context("the server says nothing")?;
+        let stdout = child.stdout.take();
+        let process = Process(child);
+        let stdout = stdout.context("the server says nothing")?;
         BufReader::new(stdout).read_line(&mut address)?;
-        Ok(Self { child, address: address.trim().to_owned() })
-    }
-}
-
-impl Drop for AtOnce {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        Ok(Self { _process: process, address: address.trim().to_owned() })
     }
 }

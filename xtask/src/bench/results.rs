@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::cases::{BASE, Bar, Case, Load, UNIFORM};
 use super::limits::{Limits, Services, median};
+use super::syncs::Syncs;
 use crate::run;
 
 /// What was measured, place by place.
@@ -29,9 +30,9 @@ pub(super) struct Section {
 /// One measurement, or the medians of some.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Measured {
-    per_second: f64,
+    pub(super) per_second: f64,
     median_ms: f64,
-    p99_ms: f64,
+    pub(super) p99_ms: f64,
     level_seconds: f64,
 }
 
@@ -43,6 +44,7 @@ struct Row {
     median: Measured,
     least: f64,
     most: f64,
+    syncs: Option<Syncs>,
 }
 
 impl Measured {
@@ -95,7 +97,12 @@ impl Section {
     }
 
     /// Adds a case by the medians of the runs that count, of so many.
-    pub(super) fn add(&mut self, case: &Case, runs: &[Measured], of_runs: u32) {
+    pub(super) fn add(
+        &mut self,
+        case: &Case,
+        (runs, of_runs): (&[Measured], u32),
+        syncs: Option<Syncs>,
+    ) {
         let of = |figure: fn(&Measured) -> f64| median(runs.iter().map(figure));
         let rates = || runs.iter().map(|run| run.per_second);
         self.rows.push(Row {
@@ -110,6 +117,7 @@ impl Section {
             },
             least: rates().fold(f64::INFINITY, f64::min),
             most: rates().fold(0.0, f64::max),
+            syncs,
         });
     }
 
@@ -185,10 +193,17 @@ impl fmt::Display for Section {
         }
         writeln!(
             f,
-            "\n| case | commands/s (least–most) | × HTTP | median ms | p99 ms | views level | bar |"
+            "\n| case | commands/s (least–most) | × HTTP | median ms | p99 ms | views level \
+             | syncs/s, traced | bar |"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|---|")?;
-        for Row { case, counted, of_runs, median, least, most } in &self.rows {
+        writeln!(f, "|---|---|---|---|---|---|---|---|")?;
+        for Row { case, counted, of_runs, median, least, most, syncs } in &self.rows {
+            let syncs = syncs.map_or_else(
+                || "–".to_owned(),
+                |Syncs { per_second, commands_per_second }| {
+                    format!("{per_second:.0} at {commands_per_second:.0}/s")
+                },
+            );
             let Measured { per_second, median_ms, p99_ms, level_seconds } = median;
             let bars = case.bars.iter().map(|bar| self.held_against(*bar, median, &limits));
             let bars = bars.collect::<Vec<_>>().join("; ");
@@ -196,7 +211,8 @@ impl fmt::Display for Section {
             writeln!(
                 f,
                 "| {}, {counted} of {of_runs} runs | {per_second:.0} ({least:.0}–{most:.0}) | \
-                 {ratio:.3} | {median_ms:.2} | {p99_ms:.2} | {level_seconds:.2} s | {bars} |",
+                 {ratio:.3} | {median_ms:.2} | {p99_ms:.2} | {level_seconds:.2} s | {syncs} | \
+                 {bars} |",
                 case.name
             )?;
         }
@@ -205,7 +221,7 @@ impl fmt::Display for Section {
 }
 
 /// The machine, the commit and the day.
-fn machine() -> String {
+pub(super) fn machine() -> String {
     let said = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).current_dir(run::root()).output();
         let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
