@@ -65,8 +65,8 @@ pub(crate) struct Arguments {
     )]
     level: Option<u32>,
     /// Only how even deposits change with the number of accounts, partitions and, on a fleet,
-    /// workers; as tables, and as a picture beside the report (about 5 minutes in one process and
-    /// half an hour on a fleet for each of the runs).
+    /// workers; as tables, and as a picture beside the report (each run takes minutes in one
+    /// process, and far longer on a fleet).
     #[arg(long, conflicts_with_all = ["large", "level", "only"])]
     growth: bool,
     /// The file that the results go to, as Markdown.
@@ -79,7 +79,8 @@ pub(crate) struct Arguments {
 enum Where {
     /// In one process on one directory.
     Embedded,
-    /// On Kafka, MongoDB and Redis; all roles in one process.
+    /// On Kafka, MongoDB and Redis; all roles in one process, and other workers beside it where
+    /// their number grows.
     Fleet,
 }
 
