@@ -28,6 +28,9 @@ use self::results::{Measured, Results, machine};
 use self::server::{Home, Server, Shape};
 use crate::{run, services, tools};
 
+/// How long servers that were just started are under load before anything on them counts.
+const WARM_UP_SECONDS: u64 = 45;
+
 /// The views may be behind for so long after the last answer.
 const VIEWS_WITHIN: &str = "2s";
 
@@ -136,9 +139,23 @@ fn everywhere(
         measure(Where::Embedded)?;
     }
     if arguments.homes.contains(&Where::Fleet) {
-        services::during(|| measure(Where::Fleet))?;
+        services::during(|| {
+            warm_up()?;
+            measure(Where::Fleet)
+        })?;
     }
     Ok(())
+}
+
+/// Sends deposits through servers that were just started, and counts nothing: a broker is at half of
+/// its speed until it has compiled what it does all the time.
+fn warm_up() -> anyhow::Result<()> {
+    let case = FLEET.first().context("no case of a fleet")?;
+    eprintln!("bench: fleet: {WARM_UP_SECONDS} s for the servers to get warm");
+    let home = Home::new(Where::Fleet, Shape::default())?;
+    let mut server = home.start()?;
+    load(&server, case, None, WARM_UP_SECONDS)?;
+    server.stop()
 }
 
 fn tell(text: &str, arguments: &Arguments) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use crate::{Fleet, OwnServices, Role, until};
+use crate::{Fleet, OwnServices, Role, until, until_within};
 
 /// The processes of a fleet under fire, each with links of its own.
 pub const PLACES: [(Role, usize); 7] = [
@@ -32,6 +32,10 @@ const KAFKA_OWN_PORTS: usize = 2;
 
 /// How long the proxy may take to do what it is told.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
+
+/// How long a process may be without a connection when its link is to be harmed: its server may be
+/// away, and it may have been killed.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(180);
 
 /// What can be done to a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,44 +127,51 @@ impl Links {
             "enabled": true,
         });
         let made = self.ask("POST", "/proxies", Some(proxy)).await.expect("a proxy");
-        let listens = made["listen"].as_str().and_then(|address| address.rsplit_once(':'));
-        listens.and_then(|(_, port)| port.parse().ok()).expect("where the proxy listens")
+        listening_port(&made)
     }
 
-    /// Does that to a link, for so long.
+    /// Does that to a link, for so long, as soon as there are connections that it strikes.
     ///
     /// # Panics
-    /// When the proxy does not do it.
+    /// When the proxy does not do it, when nobody connects, or when a connection lives through what
+    /// closes all.
     pub async fn harm(
         &self,
         (place, server): ((Role, usize), &str),
         (harm, long): (Harm, Duration),
     ) {
         let proxy = format!("/proxies/{}", name(place, server));
-        if harm == Harm::Cut {
-            self.ask("POST", &proxy, Some(json!({"enabled": false}))).await.expect("a cut");
-            sleep(long).await;
-            self.ask("POST", &proxy, Some(json!({"enabled": true}))).await.expect("a link");
-            return;
-        }
+        let listens = listening_port(&self.ask("GET", &proxy, None).await.expect("a proxy"));
+        let connected = || async { (connections(listens) > 0).then_some(()) };
+        until_within(CONNECTED_WITHIN, &format!("a connection through {proxy}"), connected).await;
         let toxics = harm.toxics();
         for (number, mut toxic) in toxics.iter().cloned().enumerate() {
             toxic["name"] = number.to_string().into();
             let added = self.ask("POST", &format!("{proxy}/toxics"), Some(toxic)).await;
             added.expect("a toxic");
         }
+        if matches!(harm, Harm::Cut | Harm::Reset) {
+            self.switch(&proxy, false).await;
+            let closed = || async { (connections(listens) == 0).then_some(()) };
+            until(&format!("the end of all connections through {proxy}"), closed).await;
+        }
         if harm == Harm::Reset {
             // It takes hold of new connections only.
-            for enabled in [false, true] {
-                let switched = self.ask("POST", &proxy, Some(json!({"enabled": enabled}))).await;
-                switched.expect("a cut");
-            }
+            self.switch(&proxy, true).await;
         }
         sleep(long).await;
+        if harm == Harm::Cut {
+            self.switch(&proxy, true).await;
+        }
         for number in 0..toxics.len() {
             let removed = self.ask("DELETE", &format!("{proxy}/toxics/{number}"), None).await;
             removed.expect("a toxic less");
         }
+    }
+
+    async fn switch(&self, proxy: &str, enabled: bool) {
+        let switched = self.ask("POST", proxy, Some(json!({"enabled": enabled}))).await;
+        switched.expect("a proxy that is switched");
     }
 
     async fn ask(
@@ -208,6 +219,27 @@ impl Harm {
             ],
         }
     }
+}
+
+/// Where a proxy listens, by what Toxiproxy says of it.
+#[expect(clippy::expect_used, reason = "a test without its proxy has failed")]
+fn listening_port(proxy: &Value) -> u16 {
+    let listens = proxy["listen"].as_str().and_then(|address| address.rsplit_once(':'));
+    listens.and_then(|(_, port)| port.parse().ok()).expect("where the proxy listens")
+}
+
+/// How many connections to that port of this machine are open: the third and fourth columns of
+/// `/proc/net/tcp` are the far end, in hexadecimal digits, and the state, of which 01 is open
+/// (<https://docs.kernel.org/networking/proc_net_tcp.html>).
+#[expect(clippy::expect_used, reason = "a machine without it runs no test of links")]
+fn connections(to: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of connections");
+    let there = format!(":{to:04X}");
+    let is_open = |line: &&str| {
+        let mut columns = line.split_whitespace().skip(2);
+        columns.next().is_some_and(|far| far.ends_with(&there)) && columns.next() == Some("01")
+    };
+    table.lines().filter(is_open).count()
 }
 
 fn name((role, number): (Role, usize), server: &str) -> String {
