@@ -76,8 +76,8 @@ impl Mutant {
     pub async fn catch(&self, seed: u64) -> Caught {
         // Building it is no load.
         let _built = crate::broken_binary();
-        let own = if self.steps.iter().any(Step::hits_mongodb) {
-            let own = OwnServices::of(&["mongodb"]).await;
+        let own = if let Some(server) = self.steps.iter().find_map(Step::hits) {
+            let own = OwnServices::of(&[server]).await;
             let is_cut_off = self.steps.iter().any(Step::cuts_mongodb_off);
             Some(if is_cut_off { own.with_secondaries().await } else { own })
         } else {

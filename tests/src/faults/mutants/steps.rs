@@ -18,6 +18,8 @@ use crate::{Client, OwnServices, Role, works};
 
 /// So many commands a step sends.
 const COMMANDS: u32 = 60;
+/// So many are sent of which one in thirty or so is lost, so that some are.
+const NEVER_ASKED_FOR: u32 = 200;
 /// To so many partitions the log of requests is raised.
 const PARTITIONS_MORE: u32 = 16;
 /// So many answers are waited for until clients count as having got on.
@@ -34,6 +36,8 @@ pub(super) const WENT_BACK: &str = "progress-went-back";
 
 /// A command became true long after its deadline.
 pub(super) const STORED_LATE: &str = "stored-late";
+/// How long Kafka stands still; an event may wait for a second until the driver finds it late.
+const STOPPED_FOR: Duration = Duration::from_secs(3);
 /// So long after the first of them was sent MongoDB is killed.
 const KILLED_AFTER: Duration = Duration::from_millis(150);
 /// MongoDB's secondaries are stopped so long after the first of them was sent; twice so long the
@@ -67,6 +71,8 @@ pub(super) enum Step {
     PausedView,
     /// A worker is paused in its work while others go on; nobody's progress may go back.
     PausedWorker,
+    /// Kafka stands still for a while.
+    KafkaStopped,
     /// MongoDB is killed and started again.
     MongoKilled,
     /// MongoDB is away until the deadlines of what it was just being sent are over.
@@ -79,9 +85,15 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// Whether it needs a MongoDB that nobody else uses.
-    pub(super) const fn hits_mongodb(&self) -> bool {
-        matches!(self, Self::MongoKilled | Self::MongoAwayPastDeadlines | Self::MongoRollsBack)
+    /// Of which server it needs one that nobody else uses.
+    pub(super) const fn hits(&self) -> Option<&'static str> {
+        match self {
+            Self::KafkaStopped => Some("kafka"),
+            Self::MongoKilled | Self::MongoAwayPastDeadlines | Self::MongoRollsBack => {
+                Some("mongodb")
+            }
+            _ => None,
+        }
     }
 
     /// Whether that MongoDB has to have three members.
@@ -96,6 +108,13 @@ impl Step {
         own: Option<&OwnServices>,
     ) -> Option<&'static str> {
         match self {
+            Self::KafkaStopped => {
+                let own = own?;
+                assert!(own.signal("kafka", "-STOP"), "Kafka is to stop");
+                sleep(STOPPED_FOR).await;
+                assert!(own.signal("kafka", "-CONT"), "Kafka is to go on");
+                run.gets_on(ANSWERS).await;
+            }
             Self::MongoKilled => {
                 if let Some(own) = own {
                     own.kill("mongodb").await;
@@ -197,7 +216,7 @@ async fn send(
 
 async fn never_asked_for(run: &mut Run) {
     let api = run.server.client();
-    for number in 0..COMMANDS {
+    for number in 0..NEVER_ASKED_FOR {
         let name = format!("never-{number}");
         let opened = operation(name.clone(), "open", name);
         send(run, &api, &opened, &[("prefer", "respond-async")]).await;
