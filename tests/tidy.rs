@@ -48,7 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("ordain-protocol", &[]),
     ("ordain-bench", &[]),
-    ("ordain-limits", &["ordain-bench"]),
+    ("ordain-limits", &["ordain-bench", "ordain-domain", "ordain-embedded", "ordain-model"]),
     ("ordain-checker", &[]),
     ("ordain-testkit", &["ordain-model", "ordain-ports", "ordain-domain", "ordain-embedded"]),
     ("ordain", &["ordain-node", "ordain-model", "ordain-bench"]),

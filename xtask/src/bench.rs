@@ -147,7 +147,7 @@ fn everywhere(
     Ok(())
 }
 
-/// Sends deposits through servers that were just started, and counts nothing: a broker is at half of
+/// Sends deposits through servers that were just started, and counts nothing: a broker has half of
 /// its speed until it has compiled what it does all the time.
 fn warm_up() -> anyhow::Result<()> {
     let case = FLEET.first().context("no case of a fleet")?;

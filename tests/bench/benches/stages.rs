@@ -1,5 +1,5 @@
-//! What the stages of a command cost by themselves, on one thread: a deposit of 1 to an account that
-//! is open. `cargo bench --package ordain-limits --bench stages` measures them; without `--bench`
+//! What the stages of a command cost by themselves, on one thread: a deposit of 1 to an open
+//! account. `cargo bench --package ordain-limits --bench stages` measures them; without `--bench`
 //! each is done once, as a test.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a stage that fails ends the measurement")]
