@@ -80,6 +80,7 @@ const NEVER_IN_PRODUCT: &[(&str, &[&str])] = &[
     ("ordain-mongo", &["ordain-testkit"]),
     ("ordain-redis", &["ordain-testkit"]),
     ("ordain-domain", &["ordain-testkit"]),
+    ("ordain-limits", &["ordain-domain", "ordain-embedded", "ordain-model"]),
 ];
 
 /// Drivers, and the only folders whose packages may depend on each. The tests read what a fleet

@@ -53,6 +53,7 @@ impl Hand {
             let words = format!("{harm:?}");
             let words = words.split('(').next().unwrap_or_default();
             let name = format!("{} to {server}: {words}", place.0);
+            links.connected((place, server)).await;
             self.timeline
                 .during((link.kind(), &name), links.harm((place, server), (harm, long)))
                 .await;

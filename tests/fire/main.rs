@@ -76,7 +76,8 @@ async fn run(arguments: &Arguments) -> bool {
 }
 
 /// Ends what was being done when a run broke off.
-async fn heal((servers, run): (&OwnServices, &mut Run)) {
+async fn heal((servers, links, run): (&OwnServices, &Links, &mut Run)) {
+    links.heal().await;
     for server in SERVERS {
         // One that was killed does not get it, and is started.
         let _goes_on = servers.signal(server, "-CONT");
@@ -118,7 +119,7 @@ async fn fire(arguments: &Arguments) -> bool {
         // What was seen so far is not lost: it is read back, and says more of what went wrong.
         if let Err(panic) = AssertUnwindSafe(made).catch_unwind().await {
             broke_off = Some(words(panic.as_ref()));
-            heal((&servers, &mut run)).await;
+            heal((&servers, &links, &mut run)).await;
             break;
         }
     }

@@ -28,7 +28,7 @@ use self::results::{Measured, Results, machine};
 use self::server::{Home, Server, Shape};
 use crate::{run, services, tools};
 
-/// How long servers that were just started are under load before anything on them counts.
+/// How long services are under load before anything on them counts.
 const WARM_UP_SECONDS: u64 = 45;
 
 /// The views may be behind for so long after the last answer.
@@ -147,14 +147,16 @@ fn everywhere(
     Ok(())
 }
 
-/// Sends deposits through servers that were just started, and counts nothing: a broker has half of
-/// its speed until it has compiled what it does all the time.
+/// Sends deposits through the services, and counts nothing: a broker that was just started has half
+/// of its speed until it has compiled what it does all the time.
 fn warm_up() -> anyhow::Result<()> {
     let case = FLEET.first().context("no case of a fleet")?;
-    eprintln!("bench: fleet: {WARM_UP_SECONDS} s for the servers to get warm");
+    eprintln!("bench: fleet: {WARM_UP_SECONDS} s for the services to get warm");
     let home = Home::new(Where::Fleet, Shape::default())?;
     let mut server = home.start()?;
-    load(&server, case, None, WARM_UP_SECONDS)?;
+    if let Err(why) = load(&server, case, None, WARM_UP_SECONDS) {
+        eprintln!("bench: fleet: it was not all right while they got warm: {why:#}");
+    }
     server.stop()
 }
 

@@ -1,11 +1,10 @@
-//! What the stages of a command cost by themselves, on one thread: a deposit of 1 to an open
-//! account. `cargo bench --package ordain-limits --bench stages` measures them; without `--bench`
-//! each is done once, as a test.
+//! What the stages of a command cost by themselves: a deposit of 1 to an open account, on one
+//! thread, and its commit, with the thread that writes. Without `--bench` each is done once, as a
+//! test: `cargo bench --package ordain-limits --bench stages` measures them.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a stage that fails ends the measurement")]
 
 use std::hint::black_box;
-use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
@@ -20,7 +19,9 @@ const BODY: &[u8] = br#"{"amount":1}"#;
 /// How deep bodies may be by default.
 const LIMITS: json::Limits = json::Limits { depth_max: 64 };
 /// The sizes of batches that are stored.
-const BATCHES: [u64; 3] = [1, 8, 64];
+const BATCHES: [usize; 3] = [1, 8, 64];
+/// Among so many accounts they go in turn.
+const ACCOUNTS: u64 = 10_000;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -28,7 +29,7 @@ fn main() {
     let account = registry.get("account").unwrap().as_ref();
     ways_in(&mut criterion, account);
     rules(&mut criterion, account);
-    ways_out(&mut criterion, account);
+    encoding(&mut criterion, account);
     stored(&mut criterion, account);
     criterion.final_summary();
 }
@@ -40,11 +41,17 @@ fn ways_in(criterion: &mut Criterion, account: &dyn Handler) {
     criterion.bench_function("decode: JSON, strictly", |bencher| {
         bencher.iter(|| Document::parse(black_box(BODY), &LIMITS).unwrap());
     });
+    assert_eq!(schema.validate(&document), []);
     criterion.bench_function("validate: the command's schema", |bencher| {
         bencher.iter(|| schema.validate(black_box(&document)));
     });
+    let data = data();
+    criterion.bench_function("check: the command's own type", |bencher| {
+        bencher.iter(|| account.check("deposit", black_box(&data)).unwrap());
+    });
+    let key = key(7);
     criterion.bench_function("fingerprint: canonical form and hash", |bencher| {
-        bencher.iter(|| fingerprint(&key(7), &Json::canonical(black_box(&document))));
+        bencher.iter(|| fingerprint(&key, &Json::canonical(black_box(&document))));
     });
 }
 
@@ -64,31 +71,28 @@ fn rules(criterion: &mut Criterion, account: &dyn Handler) {
     });
 }
 
-/// What becomes of a decision in a store.
-fn ways_out(criterion: &mut Criterion, account: &dyn Handler) {
+/// What becomes of a decision before a directory keeps it.
+fn encoding(criterion: &mut Criterion, account: &dyn Handler) {
     let commit = commit(account, 7);
     criterion.bench_function("encode: a commit for a directory", |bencher| {
-        bencher.iter(|| postcard::to_stdvec(black_box(&commit)).unwrap());
-    });
-    criterion.bench_function("encode: its events for an answer", |bencher| {
-        bencher.iter(|| Json::of(black_box(&commit.events)).unwrap());
+        let encoded = |room| postcard::to_extend(black_box(commit.as_ref()), room).unwrap();
+        bencher.iter(|| -> Vec<u8> { encoded(Vec::with_capacity(256)) });
     });
 }
 
-/// Commits on their way into a directory, until they are synced.
+/// Commits on their way into a new directory, until they are synced.
 fn stored(criterion: &mut Criterion, account: &dyn Handler) {
-    let directory = tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
-    let home = Home::open(directory.path(), &Settings::default()).unwrap();
-    let commits = home.commits();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut group = criterion.benchmark_group("commit: a batch, synced");
-    let mut next = 0;
     for count in BATCHES {
-        group.throughput(Throughput::Elements(count));
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let home = Home::open(directory.path(), &Settings::default()).unwrap();
+        let commits = home.commits();
+        let mut numbers = 0..;
+        group.throughput(Throughput::Elements(count as u64));
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            let fresh = || {
-                next += count;
-                (next..next + count).map(|id| commit(account, id)).collect::<Vec<_>>()
+            let fresh = || -> Vec<_> {
+                numbers.by_ref().take(count).map(|number| commit(account, number)).collect()
             };
             let insert = |batch: Vec<Arc<Commit>>| {
                 let inserted = runtime.block_on(commits.insert(&batch));
@@ -142,19 +146,19 @@ fn event(new: NewEvent, sequence: u64) -> Event {
     Event { sequence, name, version, data, time: Timestamp::from_nanoseconds(1) }
 }
 
-/// The commit of a deposit, the first that the account has.
-fn commit(account: &dyn Handler, id: u64) -> Arc<Commit> {
-    let (aggregate, data) = (key(id), data());
+/// The nth deposit, where all accounts get one in turn.
+fn commit(account: &dyn Handler, nth: u64) -> Arc<Commit> {
+    let (aggregate, data, revision) = (key(nth % ACCOUNTS), data(), nth / ACCOUNTS + 1);
     Arc::new(Commit {
-        request: format!("request-{id}").parse().unwrap(),
+        request: format!("request-{nth}").parse().unwrap(),
         command: "deposit".parse().unwrap(),
         fingerprint: fingerprint(&aggregate, &data),
-        revision: 1,
-        sequence: 1,
+        revision,
+        sequence: revision,
         outcome: Outcome::Success,
-        events: vec![Event { sequence: 1, ..deposited(account, &open(account)) }],
+        events: vec![Event { sequence: revision, ..deposited(account, &open(account)) }],
         time: Timestamp::from_nanoseconds(1),
-        source: Source { partition: 0, offset: id, nonce: id },
+        source: Source { partition: 0, offset: nth, nonce: nth },
         trace: None,
         aggregate,
     })

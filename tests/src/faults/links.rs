@@ -1,6 +1,7 @@
 //! The links between the processes of a fleet and its servers: each runs through a proxy of
 //! Toxiproxy's (<https://github.com/Shopify/toxiproxy>) that cuts, delays, throttles and resets it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use crate::{Fleet, OwnServices, Role, until, until_within};
+use crate::{Fleet, OwnServices, Role, until};
 
 /// The processes of a fleet under fire, each with links of its own.
 pub const PLACES: [(Role, usize); 7] = [
@@ -33,9 +34,8 @@ const KAFKA_OWN_PORTS: usize = 2;
 /// How long the proxy may take to do what it is told.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
-/// How long a process may be without a connection when its link is to be harmed: its server may be
-/// away, and it may have been killed.
-const CONNECTED_WITHIN: Duration = Duration::from_secs(180);
+/// A connection that is there for so long lasts.
+const LASTING: Duration = Duration::from_millis(200);
 
 /// What can be done to a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,20 +130,46 @@ impl Links {
         listening_port(&made)
     }
 
-    /// Does that to a link, for so long, as soon as there are connections that it strikes.
+    /// Waits until a link has connections that last: one to a server that is away is accepted by
+    /// the proxy, and closed at once.
     ///
     /// # Panics
-    /// When the proxy does not do it, when nobody connects, or when a connection lives through what
-    /// closes all.
+    /// When nobody connects.
+    pub async fn connected(&self, (place, server): ((Role, usize), &str)) {
+        let name = name(place, server);
+        let listens = self.listens(&name).await;
+        until(&format!("a connection through {name}"), || async {
+            let before = connections(listens);
+            sleep(LASTING).await;
+            (!before.is_disjoint(&connections(listens))).then_some(())
+        })
+        .await;
+    }
+
+    /// Lets every link be whole.
+    ///
+    /// # Panics
+    /// When the proxy does not do it.
+    pub async fn heal(&self) {
+        self.ask("POST", "/reset", None).await.expect("links that are whole");
+    }
+
+    async fn listens(&self, name: &str) -> u16 {
+        let known = self.ask("GET", &format!("/proxies/{name}"), None).await;
+        listening_port(&known.expect("a proxy"))
+    }
+
+    /// Does that to a link, for so long.
+    ///
+    /// # Panics
+    /// When the proxy does not do it, or when a connection lives through what closes all.
     pub async fn harm(
         &self,
         (place, server): ((Role, usize), &str),
         (harm, long): (Harm, Duration),
     ) {
-        let proxy = format!("/proxies/{}", name(place, server));
-        let listens = listening_port(&self.ask("GET", &proxy, None).await.expect("a proxy"));
-        let connected = || async { (connections(listens) > 0).then_some(()) };
-        until_within(CONNECTED_WITHIN, &format!("a connection through {proxy}"), connected).await;
+        let name = name(place, server);
+        let proxy = format!("/proxies/{name}");
         let toxics = harm.toxics();
         for (number, mut toxic) in toxics.iter().cloned().enumerate() {
             toxic["name"] = number.to_string().into();
@@ -152,8 +178,9 @@ impl Links {
         }
         if matches!(harm, Harm::Cut | Harm::Reset) {
             self.switch(&proxy, false).await;
-            let closed = || async { (connections(listens) == 0).then_some(()) };
-            until(&format!("the end of all connections through {proxy}"), closed).await;
+            let listens = self.listens(&name).await;
+            let closed = || async { connections(listens).is_empty().then_some(()) };
+            until(&format!("the end of all connections through {name}"), closed).await;
         }
         if harm == Harm::Reset {
             // It takes hold of new connections only.
@@ -228,18 +255,19 @@ fn listening_port(proxy: &Value) -> u16 {
     listens.and_then(|(_, port)| port.parse().ok()).expect("where the proxy listens")
 }
 
-/// How many connections to that port of this machine are open: the third and fourth columns of
-/// `/proc/net/tcp` are the far end, in hexadecimal digits, and the state, of which 01 is open
-/// (<https://docs.kernel.org/networking/proc_net_tcp.html>).
+/// From which ports connections to that port of this machine are open: the second and third columns
+/// of `/proc/net/tcp` are the near and the far end, in hexadecimal digits, the fourth is the state,
+/// of which 01 is open (<https://docs.kernel.org/networking/proc_net_tcp.html>).
 #[expect(clippy::expect_used, reason = "a machine without it runs no test of links")]
-fn connections(to: u16) -> usize {
+fn connections(to: u16) -> BTreeSet<String> {
     let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of connections");
     let there = format!(":{to:04X}");
-    let is_open = |line: &&str| {
-        let mut columns = line.split_whitespace().skip(2);
-        columns.next().is_some_and(|far| far.ends_with(&there)) && columns.next() == Some("01")
+    let from = |line: &str| {
+        let mut columns = line.split_whitespace().skip(1);
+        let (near, far, state) = (columns.next()?, columns.next()?, columns.next()?);
+        (far.ends_with(&there) && state == "01").then(|| near.to_owned())
     };
-    table.lines().filter(is_open).count()
+    table.lines().filter_map(from).collect()
 }
 
 fn name((role, number): (Role, usize), server: &str) -> String {

@@ -18,7 +18,7 @@ use crate::{Client, OwnServices, Role, works};
 
 /// So many commands a step sends.
 const COMMANDS: u32 = 60;
-/// So many are sent of which one in thirty or so is lost, so that some are.
+/// So many are sent that some of them are in an insert that fails, though few do.
 const NEVER_ASKED_FOR: u32 = 200;
 /// To so many partitions the log of requests is raised.
 const PARTITIONS_MORE: u32 = 16;

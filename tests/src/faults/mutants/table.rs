@@ -17,7 +17,15 @@ const BROKEN_LINE: &[&str] =
 
 /// What breaks nothing and goes through most of what mutants go through: in it nothing may be
 /// found.
-pub(super) const CONTROLS: &[Mutant] = &[NONE, NONE_CUT_OFF];
+pub(super) const CONTROLS: &[Mutant] = &[NONE, NONE_CUT_OFF, NONE_KAFKA_STOPPED];
+
+const NONE_KAFKA_STOPPED: Mutant = Mutant {
+    name: "nothing-kafka-stopped",
+    breaks: "nothing, and Kafka stands still for a while",
+    with: "",
+    steps: &[Step::KafkaStopped],
+    kinds: &[],
+};
 
 const NONE_CUT_OFF: Mutant = Mutant {
     name: "nothing-cut-off",
