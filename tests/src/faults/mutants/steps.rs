@@ -36,8 +36,9 @@ pub(super) const WENT_BACK: &str = "progress-went-back";
 
 /// A command became true long after its deadline.
 pub(super) const STORED_LATE: &str = "stored-late";
-/// How long Kafka stands still; an event may wait for a second until the driver finds it late.
-const STOPPED_FOR: Duration = Duration::from_secs(3);
+/// How long Kafka stands still: the driver looks for late events once a second, and nobody is to
+/// give up meanwhile, for whoever comes after him publishes again.
+const STOPPED_FOR: Duration = Duration::from_millis(1_500);
 /// So long after the first of them was sent MongoDB is killed.
 const KILLED_AFTER: Duration = Duration::from_millis(150);
 /// MongoDB's secondaries are stopped so long after the first of them was sent; twice so long the
@@ -134,9 +135,11 @@ impl Step {
             Self::AfterTheDeadline => after_the_deadline(run).await,
             Self::OtherTenant => append(run, "other", |n| format!("a{}", n % 10)).await,
             Self::MorePartitions => {
+                signal(run, Role::Worker, "-STOP");
                 let ensured = run.fleet.ensure(Some(PARTITIONS_MORE)).await;
                 assert!(ensured.is_ok(), "{ensured:?}");
                 append(run, "default", |n| format!("new-{n}")).await;
+                signal(run, Role::Worker, "-CONT");
                 works(&run.server.processes(Role::Worker), PARTITIONS_MORE).await;
                 run.gets_on(ANSWERS).await;
                 // Progress goes past whatever was left out.
@@ -145,6 +148,10 @@ impl Step {
         }
         None
     }
+}
+
+fn signal(run: &Run, role: Role, signal: &str) {
+    run.server.processes(role).iter().for_each(|process| process.signal(signal));
 }
 
 async fn paused_view(run: &mut Run) {

@@ -22,7 +22,7 @@ pub(super) const CONTROLS: &[Mutant] = &[NONE, NONE_CUT_OFF, NONE_KAFKA_STOPPED]
 const NONE_KAFKA_STOPPED: Mutant = Mutant {
     name: "nothing-kafka-stopped",
     breaks: "nothing, and Kafka stands still for a while",
-    with: "",
+    with: "C4=sleep(100)",
     steps: &[Step::KafkaStopped],
     kinds: &[],
 };
@@ -115,8 +115,9 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant {
         name: "late-event-skipped",
         breaks: "an event that is not sent in time is left out",
-        with: "",
-        steps: &[Step::KafkaStopped],
+        // Lanes that still have commands when Kafka stops, so that events come to wait for it.
+        with: "C4=sleep(100)",
+        steps: &[Step::KafkaStopped, Step::KafkaStopped, Step::KafkaStopped],
         kinds: UNPUBLISHED,
     },
     Mutant {
@@ -221,7 +222,7 @@ pub(super) const ALL: &[Mutant] = &[
         name: "mark-before-rows",
         breaks: "a view's mark is written before the rows",
         with: "",
-        // Not every batch has marks.
+        // What is lost of a row is written again with the next event of its aggregate.
         steps: &[KILL_VIEW, KILL_VIEW, KILL_VIEW, KILL_VIEW],
         kinds: &["row-differs", "row-missing"],
     },
