@@ -77,7 +77,9 @@ async fn run(arguments: &Arguments) -> bool {
 
 /// Ends what was being done when a run broke off.
 async fn heal((servers, links, run): (&OwnServices, &Links, &mut Run)) {
-    links.heal().await;
+    if let Some(why) = links.heal().await {
+        eprintln!("links are left as they are: {why}");
+    }
     for server in SERVERS {
         // One that was killed does not get it, and is started.
         let _goes_on = servers.signal(server, "-CONT");

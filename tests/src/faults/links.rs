@@ -146,12 +146,9 @@ impl Links {
         .await;
     }
 
-    /// Lets every link be whole.
-    ///
-    /// # Panics
-    /// When the proxy does not do it.
-    pub async fn heal(&self) {
-        self.ask("POST", "/reset", None).await.expect("links that are whole");
+    /// Lets every link be whole, if the proxy still does what it is told. Gives why it does not.
+    pub async fn heal(&self) -> Option<String> {
+        self.ask("POST", "/reset", None).await.err().map(|why| why.to_string())
     }
 
     async fn listens(&self, name: &str) -> u16 {
