@@ -19,11 +19,15 @@ const BROKEN_LINE: &[&str] =
 /// found.
 pub(super) const CONTROLS: &[Mutant] = &[NONE, NONE_CUT_OFF, NONE_KAFKA_STOPPED];
 
+/// Lanes have commands when Kafka stops, so that events come to wait for it.
+const BUSY_LANES: &str = "C4=sleep(100)";
+const KAFKA_STOPS: &[Step] = &[Step::KafkaStopped, Step::KafkaStopped, Step::KafkaStopped];
+
 const NONE_KAFKA_STOPPED: Mutant = Mutant {
     name: "nothing-kafka-stopped",
-    breaks: "nothing, and Kafka stands still for a while",
-    with: "C4=sleep(100)",
-    steps: &[Step::KafkaStopped],
+    breaks: "nothing, and Kafka stands still three times",
+    with: BUSY_LANES,
+    steps: KAFKA_STOPS,
     kinds: &[],
 };
 
@@ -115,9 +119,8 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant {
         name: "late-event-skipped",
         breaks: "an event that is not sent in time is left out",
-        // Lanes that still have commands when Kafka stops, so that events come to wait for it.
-        with: "C4=sleep(100)",
-        steps: &[Step::KafkaStopped, Step::KafkaStopped, Step::KafkaStopped],
+        with: BUSY_LANES,
+        steps: KAFKA_STOPS,
         kinds: UNPUBLISHED,
     },
     Mutant {
