@@ -54,9 +54,10 @@ impl Hand {
             let words = words.split('(').next().unwrap_or_default();
             let name = format!("{} to {server}: {words}", place.0);
             links.connected((place, server)).await;
-            self.timeline
-                .during((link.kind(), &name), links.harm((place, server), (harm, long)))
-                .await;
+            let harmed = links.harm((place, server), (harm, long));
+            if self.timeline.during((link.kind(), &name), harmed).await {
+                eprintln!("{name}: its connections lived through it");
+            }
             self.readiness.again(place).await;
             self.memory.progress(ENOUGH).await;
         }

@@ -143,7 +143,7 @@ fn settings(directory: &Path, node: usize) -> PathBuf {
 }
 
 #[expect(clippy::expect_used, reason = "a test whose servers do not start has failed")]
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let mut ports = std::iter::repeat_with(|| fastrand::u16(PORTS));
     ports.find(is_free).expect("a port")

@@ -1,7 +1,7 @@
 //! The links between the processes of a fleet and its servers: each runs through a proxy of
 //! Toxiproxy's (<https://github.com/Shopify/toxiproxy>) that cuts, delays, throttles and resets it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,8 +9,9 @@ use std::time::Duration;
 use ordain_testkit::Services;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use crate::brokers::free_port;
 use crate::{Fleet, OwnServices, Role, until};
 
 /// The processes of a fleet under fire, each with links of its own.
@@ -63,6 +64,8 @@ pub enum Harm {
 pub struct Links {
     http: reqwest::Client,
     address: String,
+    /// Where each proxy listens, and what it stands before, by its name.
+    ends: BTreeMap<String, (u16, u16)>,
     _proxy: Child,
 }
 
@@ -82,7 +85,8 @@ impl Links {
         let _proxy = command.kill_on_drop(true).spawn().expect("toxiproxy");
         let limited = reqwest::Client::builder().no_proxy().timeout(ANSWER_MAX);
         let http = limited.build().expect("a client");
-        let links = Self { http, address: format!("http://127.0.0.1:{port}"), _proxy };
+        let address = format!("http://127.0.0.1:{port}");
+        let mut links = Self { http, address, ends: BTreeMap::new(), _proxy };
         until("toxiproxy", || async { links.ask("GET", "/version", None).await.ok() }).await;
         for (number, place) in PLACES.into_iter().enumerate() {
             links.redirect((fleet, place), servers, number).await;
@@ -91,13 +95,13 @@ impl Links {
     }
 
     async fn redirect(
-        &self,
+        &mut self,
         (fleet, place): (&Fleet, (Role, usize)),
         servers: &OwnServices,
         number: usize,
     ) {
         let behind = *servers.ports("kafka").get(KAFKA_OWN_PORTS + number).expect("a listener");
-        let kafka = (behind, behind - PROXY_BELOW);
+        let kafka = (behind - PROXY_BELOW, behind);
         let direct = servers.services();
         let through = Services {
             kafka: format!("127.0.0.1:{}", self.add(place, "kafka", kafka).await),
@@ -109,25 +113,33 @@ impl Links {
 
     /// The URL of a server, through a proxy.
     async fn through(
-        &self,
+        &mut self,
         place: (Role, usize),
         (server, url): (&str, &str),
         servers: &OwnServices,
     ) -> String {
         let port = *servers.ports(server).first().expect("a server of its own");
-        let proxy = self.add(place, server, (port, 0)).await;
+        let proxy = self.add(place, server, (free_port(), port)).await;
         url.replace(&port.to_string(), &proxy.to_string())
     }
 
-    async fn add(&self, place: (Role, usize), server: &str, (port, listens): (u16, u16)) -> u16 {
-        let proxy = json!({
-            "name": name(place, server),
+    async fn add(&mut self, place: (Role, usize), server: &str, ends: (u16, u16)) -> u16 {
+        let name = name(place, server);
+        self.ends.insert(name.clone(), ends);
+        self.renew(&name).await.expect("a proxy");
+        ends.0
+    }
+
+    /// Puts a new proxy, which harms nothing, in the place of one that there may be.
+    async fn renew(&self, name: &str) -> Result<(), reqwest::Error> {
+        let (listens, stands_before) = self.ends.get(name).expect("a link");
+        let new = json!({
+            "name": name,
             "listen": format!("127.0.0.1:{listens}"),
-            "upstream": format!("127.0.0.1:{port}"),
-            "enabled": true,
+            "upstream": format!("127.0.0.1:{stands_before}"),
         });
-        let made = self.ask("POST", "/proxies", Some(proxy)).await.expect("a proxy");
-        listening_port(&made)
+        let _none_there = self.ask("DELETE", &format!("/proxies/{name}"), None).await;
+        self.ask("POST", "/proxies", Some(new)).await.map(drop)
     }
 
     /// Waits until a link has connections that last: one to a server that is away is accepted by
@@ -137,7 +149,7 @@ impl Links {
     /// When nobody connects.
     pub async fn connected(&self, (place, server): ((Role, usize), &str)) {
         let name = name(place, server);
-        let listens = self.listens(&name).await;
+        let listens = self.listens(&name);
         until(&format!("a connection through {name}"), || async {
             let before = connections(listens);
             sleep(LASTING).await;
@@ -148,15 +160,20 @@ impl Links {
 
     /// Lets every link be whole, if the proxy still does what it is told. Gives why it does not.
     pub async fn heal(&self) -> Option<String> {
-        self.ask("POST", "/reset", None).await.err().map(|why| why.to_string())
+        for name in self.ends.keys() {
+            if let Err(why) = self.renew(name).await {
+                return Some(why.to_string());
+            }
+        }
+        None
     }
 
-    async fn listens(&self, name: &str) -> u16 {
-        let known = self.ask("GET", &format!("/proxies/{name}"), None).await;
-        listening_port(&known.expect("a proxy"))
+    fn listens(&self, name: &str) -> u16 {
+        self.ends.get(name).expect("a link").0
     }
 
-    /// Does that to a link, for so long.
+    /// Does that to a link, for so long. Gives whether its connections lived through it, those
+    /// too that were opened meanwhile.
     ///
     /// # Panics
     /// When the proxy does not do it, or when a connection lives through what closes all.
@@ -164,11 +181,11 @@ impl Links {
         &self,
         (place, server): ((Role, usize), &str),
         (harm, long): (Harm, Duration),
-    ) {
+    ) -> bool {
         let name = name(place, server);
         let proxy = format!("/proxies/{name}");
-        let listens = self.listens(&name).await;
-        let before = connections(listens);
+        let listens = self.listens(&name);
+        let mut seen = connections(listens);
         let toxics = harm.toxics();
         for (number, mut toxic) in toxics.iter().cloned().enumerate() {
             toxic["name"] = number.to_string().into();
@@ -184,26 +201,28 @@ impl Links {
             // It takes hold of new connections only.
             self.switch(&proxy, true).await;
         }
-        sleep(long).await;
-        if harm == Harm::Cut {
-            self.switch(&proxy, true).await;
-        } else if before.is_subset(&connections(listens)) {
-            for number in 0..toxics.len() {
-                let removed = self.ask("DELETE", &format!("{proxy}/toxics/{number}"), None).await;
-                removed.expect("a toxic less");
-            }
-        } else {
-            self.renew(&proxy).await;
+        let end = Instant::now() + long;
+        while Instant::now() < end {
+            sleep(LASTING).await;
+            seen.extend(connections(listens));
         }
+        let live = !seen.is_empty() && seen.is_subset(&connections(listens));
+        self.end(&name, (live, toxics.len())).await;
+        live
     }
 
-    /// Puts a new proxy in the place of one of whose clients some have gone: to take a delay away,
-    /// Toxiproxy writes what it holds back, waits five seconds for each piece that nobody reads any
-    /// more, and does not answer in the meantime (<https://github.com/Shopify/toxiproxy/issues/558>).
-    async fn renew(&self, proxy: &str) {
-        let known = self.ask("GET", proxy, None).await.expect("a proxy");
-        self.ask("DELETE", proxy, None).await.expect("a proxy less");
-        self.ask("POST", "/proxies", Some(known)).await.expect("a proxy");
+    /// Ends the harm of a link. To take a delay away, Toxiproxy writes what it holds back, waits
+    /// five seconds or longer for each piece that nobody reads any more, and does not answer in the
+    /// meantime (<https://github.com/Shopify/toxiproxy/issues/558>): a link that lost a connection
+    /// gets a new proxy instead.
+    async fn end(&self, name: &str, (live, toxics): (bool, usize)) {
+        if !live {
+            return self.renew(name).await.expect("a proxy");
+        }
+        for number in 0..toxics {
+            let toxic = format!("/proxies/{name}/toxics/{number}");
+            self.ask("DELETE", &toxic, None).await.expect("a toxic less");
+        }
     }
 
     async fn switch(&self, proxy: &str, enabled: bool) {
@@ -256,13 +275,6 @@ impl Harm {
             ],
         }
     }
-}
-
-/// Where a proxy listens, by what Toxiproxy says of it.
-#[expect(clippy::expect_used, reason = "a test without its proxy has failed")]
-fn listening_port(proxy: &Value) -> u16 {
-    let listens = proxy["listen"].as_str().and_then(|address| address.rsplit_once(':'));
-    listens.and_then(|(_, port)| port.parse().ok()).expect("where the proxy listens")
 }
 
 /// From which ports connections to that port of this machine are open: the second and third columns
