@@ -20,6 +20,7 @@ use crate::load::Loader;
 use crate::measured::Measured;
 use crate::meters::Meters;
 use crate::receive::{Item, Known, Received};
+use crate::recent::Recent;
 use crate::traced;
 use crate::{Ports, Settings};
 
@@ -90,12 +91,13 @@ pub(crate) struct Lane {
     pub(crate) loader: Loader,
     pub(crate) decider: Decider,
     pub(crate) cache: Cache,
+    pub(crate) recent: Recent,
     pub(crate) finisher: mpsc::Sender<Settled>,
     pub(crate) snapshots_stored: mpsc::Receiver<SnapshotStored>,
     /// The record that is marked, for whoever ends the lane.
     pub(crate) marked: Marked,
     /// Whether the next batch looks its outcomes up before it decides: at the start of the lane,
-    /// and while repeats are coming.
+    /// and while repeats are coming of what is not remembered.
     pub(crate) look_up_first: bool,
     /// Whether the rules took long the last time.
     pub(crate) decides_slowly: bool,
@@ -203,6 +205,7 @@ impl Lane {
             self.look_up_first || first.is_some_and(|position| careful.covers(position.offset));
         self.look_up_first = false;
         let mut batch = Batch::new(items);
+        self.settle_remembered(&mut batch);
         if look_up_first && !broken::dedupes_by_cache_only() {
             self.look_up_undecided(&mut batch).await?;
         }

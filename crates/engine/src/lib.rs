@@ -21,6 +21,7 @@ mod meters;
 mod part;
 mod ports;
 mod receive;
+mod recent;
 mod settings;
 mod settle;
 mod traced;

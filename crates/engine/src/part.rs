@@ -60,6 +60,28 @@ impl Lane {
         Ok(batch.pending.split_off(ready))
     }
 
+    /// Settles the repeats of what is remembered. Whatever is, has been handed to the finisher with
+    /// the batch in which it became known.
+    pub(crate) fn settle_remembered(&self, batch: &mut Batch) {
+        let outcomes: Vec<_> = batch.pending.iter().map(|item| self.recent.outcome(item)).collect();
+        if outcomes.iter().any(Option::is_some) {
+            self.settle_repeats(batch, outcomes);
+        }
+    }
+
+    /// Answers what is pending and has an outcome. `outcomes` stands in the order of what is
+    /// pending. Gives those that there were.
+    fn settle_repeats(
+        &self,
+        batch: &mut Batch,
+        outcomes: Vec<Option<Arc<Commit>>>,
+    ) -> Vec<Arc<Commit>> {
+        let repeats = batch.settle_repeats(outcomes);
+        self.reply(batch);
+        metrics::counter!("ordain_engine_repeats").increment(repeats.len() as u64);
+        repeats
+    }
+
     /// Looks up the outcomes of a batch before it is decided, and settles what has one. What is
     /// loaded for that goes back to the cache as soon as it is too much.
     pub(crate) async fn look_up_undecided(&mut self, batch: &mut Batch) -> Result<(), LaneEnd> {
@@ -93,12 +115,11 @@ impl Lane {
         let ids = batch.ids();
         let (port, max) = (&self.ports.outcomes, self.settings.retry_ms_max);
         let outcomes = persist(&self.partition, max, "look up", || port.find(&ids)).await?;
-        let repeats = batch.settle_repeats(outcomes);
-        self.reply(batch);
+        let repeats = self.settle_repeats(batch, outcomes);
         if repeats.is_empty() {
             return Ok(());
         }
-        metrics::counter!("ordain_engine_repeats").increment(repeats.len() as u64);
+        self.recent.remember(&repeats);
         self.look_up_first = true;
         let unsure: HashSet<AggregateKey> = repeats
             .iter()

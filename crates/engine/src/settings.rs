@@ -15,6 +15,9 @@ pub struct Settings {
     /// How many bytes of aggregates a lane keeps in memory, by estimate. A batch that touches more
     /// is settled in parts.
     pub lane_cache_bytes_max: u64,
+    /// How many bytes of outcomes a lane remembers, by estimate, the newest: repeats of these are
+    /// answered without asking the store.
+    pub lane_outcomes_bytes_max: u64,
     /// How many aggregates or outcomes a lane asks the store for at a time; so many more than
     /// `lane_cache_bytes_max` may be in memory.
     pub load_aggregates_max: usize,
@@ -77,6 +80,7 @@ impl Default for Settings {
             batch_bytes_max: 32 * 1024 * 1024,
             unfinished_batches_max: 4,
             lane_cache_bytes_max: 16 * 1024 * 1024,
+            lane_outcomes_bytes_max: 8 * 1024 * 1024,
             load_aggregates_max: 256,
             event_bytes_max: 256 * 1024,
             commit_bytes_max: 1024 * 1024,

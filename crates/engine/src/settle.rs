@@ -50,7 +50,9 @@ impl Lane {
             if broken::sends_numbered_rest() {
                 broken::send_numbered_rest(self.ports.commits.as_ref(), &commits, &inserted).await;
             }
-            self.meters.stored(commits.get(..inserted.stored).unwrap_or_default());
+            let stored = commits.get(..inserted.stored).unwrap_or_default();
+            self.meters.stored(stored);
+            self.recent.remember(stored);
             let broken = batch.settle_stored(decided, inserted.stored);
             self.reply(batch);
             self.reload(batch, broken).await?;

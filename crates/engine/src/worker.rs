@@ -22,6 +22,7 @@ use crate::load::{KnownPublished, Loader};
 use crate::measured::Measured;
 use crate::meters::Meters;
 use crate::receive::Known;
+use crate::recent::Recent;
 use crate::{Ports, Settings, Watchdog};
 
 /// How often a lane that waits for a person says so.
@@ -220,6 +221,7 @@ impl Worker {
             },
             decider: Decider::new(self.watchdog.watch(), &self.settings),
             cache: Cache::new(self.settings.lane_cache_bytes_max),
+            recent: Recent::new(self.settings.lane_outcomes_bytes_max),
             finisher,
             snapshots_stored,
             marked: Marked::default(),

@@ -18,6 +18,9 @@ const PARTITIONS: u32 = 8;
 const OPENED: u64 = 13;
 /// How long a member may be silent until its partitions go to others.
 const SESSION: Duration = Duration::from_secs(3);
+/// How many bytes of outcomes a lane remembers: two or three of them. Nearly all repeats of a run
+/// are to come to light where the store is asked, and not only the late ones.
+const OUTCOMES_BYTES_MAX: u64 = 2_000;
 /// How long a pause takes, so that whoever wakes up finds that others have taken over.
 const PAUSE: Duration = SESSION.saturating_mul(2);
 /// What a crash point ends its process with, and a rule, too.
@@ -318,11 +321,13 @@ impl Run {
 }
 
 pub(super) fn options(failpoints: &str, pause: Option<String>) -> ServerOptions {
+    let outcomes =
+        ("ORDAIN_ENGINE__LANE_OUTCOMES_BYTES_MAX".to_owned(), OUTCOMES_BYTES_MAX.to_string());
     let session = ("ORDAIN_KAFKA__SESSION_MS".to_owned(), SESSION.as_millis().to_string());
     let pause = pause.map(|pause| ("PAUSE_AT".to_owned(), pause));
     ServerOptions {
         failpoints: failpoints.trim_start_matches(';').to_owned(),
-        environment: [session].into_iter().chain(pause).collect(),
+        environment: [session, outcomes].into_iter().chain(pause).collect(),
         partitions: Some(PARTITIONS),
         more_apis: 1,
         more_workers: 2,

@@ -6,7 +6,7 @@ use ordain_ports::Load;
 use ordain_testkit::Gate;
 use ordain_testkit::faulty::{Call, Insert, Publish};
 
-use crate::world::{Wanted, World, add, probe, wanted};
+use crate::world::{Wanted, World, add, forgetful, probe, wanted};
 
 /// What the store has of the probe `p`.
 async fn stored(world: &World) -> Stored {
@@ -167,10 +167,10 @@ async fn repeats_whose_events_are_not_published_are_loaded_in_parts() {
     successor.drain().await;
 }
 
-/// Repeats in the middle of a lane's life come to light only when their insert is refused.
+/// Repeats of what a lane does not remember come to light only when their insert is refused.
 #[tokio::test]
 async fn outcomes_are_looked_up_in_parts_wherever_repeats_come_to_light() {
-    let settings = Settings { load_aggregates_max: 4, ..Settings::default() };
+    let settings = Settings { load_aggregates_max: 4, ..forgetful() };
     let world = World::with(1, settings);
     let working = world.work();
     let commands: Vec<_> = (0..20).map(|n| add(&format!("p{n}"), "first")).collect();

@@ -17,6 +17,7 @@ mod moves;
 mod outcomes;
 mod probe;
 mod publishing;
+mod remembered;
 mod traces;
 mod unknown;
 mod world;

@@ -7,7 +7,7 @@ use ordain_ports::{Action, Answer, partition_of};
 use ordain_testkit::faulty::{Insert, Save};
 use ordain_testkit::{Gate, until};
 
-use crate::world::{World, add, probe};
+use crate::world::{World, add, forgetful, probe};
 
 #[tokio::test]
 async fn a_worker_that_comes_back_from_a_pause_before_its_insert_changes_nothing() {
@@ -116,7 +116,7 @@ async fn a_worker_leaves_while_its_store_does_not_answer() {
 
 #[tokio::test]
 async fn two_workers_share_the_partitions_and_decide_everything_once() {
-    let world = World::with(4, ordain_engine::Settings::default());
+    let world = World::with(4, forgetful());
     let ids: Vec<String> = (0..12).map(|n| format!("p{n}")).collect();
     let first = world.work();
     let commands: Vec<_> =

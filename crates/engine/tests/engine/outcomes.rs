@@ -1,9 +1,10 @@
 //! What becomes of commands when nothing goes wrong around them.
 
+use ordain_engine::Settings;
 use ordain_model::{Code, Outcome};
 use ordain_ports::Answer;
 
-use crate::world::{START, World, add, wanted};
+use crate::world::{START, World, add, forgetful, wanted};
 
 #[tokio::test]
 async fn every_accepted_command_gets_one_outcome_and_its_reply() {
@@ -28,54 +29,61 @@ async fn every_accepted_command_gets_one_outcome_and_its_reply() {
 
 #[tokio::test]
 async fn a_refusal_is_an_outcome_and_stays_one() {
-    let world = World::new().await;
-    let working = world.work();
-    world.append(&[wanted("p", "r", "refuse", "{}"), add("p", "s")]).await;
-    let refused = world.outcome("p", "r").await;
-    assert_eq!(refused.outcome, Outcome::Fail(Code::new("REFUSED")));
-    assert_eq!((refused.revision, refused.sequence), (1, 0));
-    world.append(&[wanted("p", "r", "refuse", "{}"), add("p", "r")]).await;
-    world.check(&["p"]).await;
-    assert_eq!(world.history("p").await.len(), 2);
-    assert_eq!(world.find("p", "r").await.unwrap(), refused);
-    working.drain().await;
+    for settings in [Settings::default(), forgetful()] {
+        let world = World::with(1, settings);
+        let working = world.work();
+        world.append(&[wanted("p", "r", "refuse", "{}"), add("p", "s")]).await;
+        let refused = world.outcome("p", "r").await;
+        assert_eq!(refused.outcome, Outcome::Fail(Code::new("REFUSED")));
+        assert_eq!((refused.revision, refused.sequence), (1, 0));
+        world.append(&[wanted("p", "r", "refuse", "{}"), add("p", "r")]).await;
+        world.check(&["p"]).await;
+        assert_eq!(world.history("p").await.len(), 2);
+        assert_eq!(world.find("p", "r").await.unwrap(), refused);
+        working.drain().await;
+    }
 }
 
 #[tokio::test]
 async fn a_repeat_is_answered_with_the_stored_outcome_in_the_batch_and_later() {
-    let world = World::new().await;
-    world
-        .append(&[add("p", "r"), add("p", "r"), add("q", "r"), add("p", "s"), add("p", "r")])
-        .await;
-    let working = world.work();
-    world.settled().await;
-    world.append(&[add("p", "s"), add("p", "t"), add("p", "r"), add("q", "r")]).await;
-    world.check(&["p", "q"]).await;
-    assert_eq!(world.history("p").await.len(), 3);
-    assert_eq!(world.history("q").await.len(), 1, "at another aggregate it is another command");
-    let replied = world.replied();
-    assert_eq!(replied.len(), 9, "every sending is answered");
-    let first = world.find("p", "r").await.unwrap();
-    let is_first =
-        |reply: &&ordain_ports::Reply| reply.aggregate.id() == "p" && reply.request.as_str() == "r";
-    for reply in replied.iter().filter(is_first) {
-        assert_eq!(reply.answer, Answer::Commit(first.clone()));
+    for settings in [Settings::default(), forgetful()] {
+        let world = World::with(1, settings);
+        world
+            .append(&[add("p", "r"), add("p", "r"), add("q", "r"), add("p", "s"), add("p", "r")])
+            .await;
+        let working = world.work();
+        world.settled().await;
+        world.append(&[add("p", "s"), add("p", "t"), add("p", "r"), add("q", "r")]).await;
+        world.check(&["p", "q"]).await;
+        assert_eq!(world.history("p").await.len(), 3);
+        assert_eq!(world.history("q").await.len(), 1, "at another aggregate it is another command");
+        let replied = world.replied();
+        assert_eq!(replied.len(), 9, "every sending is answered");
+        let first = world.find("p", "r").await.unwrap();
+        let is_first = |reply: &&ordain_ports::Reply| {
+            reply.aggregate.id() == "p" && reply.request.as_str() == "r"
+        };
+        for reply in replied.iter().filter(is_first) {
+            assert_eq!(reply.answer, Answer::Commit(first.clone()));
+        }
+        working.drain().await;
     }
-    working.drain().await;
 }
 
 #[tokio::test]
 async fn a_request_id_used_for_another_command_changes_nothing() {
-    let world = World::new().await;
-    let working = world.work();
-    world.append(&[add("p", "r"), wanted("p", "r", "add", r#"{"by":5}"#)]).await;
-    world.settled().await;
-    world.append(&[wanted("p", "r", "add", r#"{"by":6}"#)]).await;
-    world.check(&["p"]).await;
-    let commits = world.history("p").await;
-    assert_eq!(commits.len(), 1);
-    assert_eq!(commits.first().unwrap().fingerprint, add("p", "r").command.fingerprint);
-    working.drain().await;
+    for settings in [Settings::default(), forgetful()] {
+        let world = World::with(1, settings);
+        let working = world.work();
+        world.append(&[add("p", "r"), wanted("p", "r", "add", r#"{"by":5}"#)]).await;
+        world.settled().await;
+        world.append(&[wanted("p", "r", "add", r#"{"by":6}"#)]).await;
+        world.check(&["p"]).await;
+        let commits = world.history("p").await;
+        assert_eq!(commits.len(), 1);
+        assert_eq!(commits.first().unwrap().fingerprint, add("p", "r").command.fingerprint);
+        working.drain().await;
+    }
 }
 
 #[tokio::test]

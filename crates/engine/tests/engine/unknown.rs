@@ -5,7 +5,7 @@ use ordain_model::{Code, Outcome};
 use ordain_testkit::Gate;
 use ordain_testkit::faulty::Insert;
 
-use crate::world::{Wanted, World, add, wanted};
+use crate::world::{Wanted, World, add, forgetful, wanted};
 
 /// Six commands to two aggregates, each seeing what the ones before leave.
 fn six() -> Vec<Wanted> {
@@ -124,7 +124,8 @@ async fn what_cannot_be_stored_is_rejected_and_its_neighbours_go_on() {
 
 #[tokio::test]
 async fn nothing_numbered_on_a_commit_that_did_not_come_true_is_sent() {
-    let world = World::new().await;
+    // What is remembered is never sent.
+    let world = World::with(1, forgetful());
     let working = world.work();
     world.append(&[add("p", "r")]).await;
     world.settled().await;

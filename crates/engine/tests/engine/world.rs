@@ -133,6 +133,11 @@ fn registry() -> Registry {
         .unwrap()
 }
 
+/// A lane that remembers no outcomes: repeats come to light where the store is asked.
+pub(crate) fn forgetful() -> Settings {
+    Settings { lane_outcomes_bytes_max: 0, ..Settings::default() }
+}
+
 /// The key of the probe `id`.
 pub(crate) fn probe(id: &str) -> AggregateKey {
     AggregateKey::new("default", "probe", id).unwrap()
