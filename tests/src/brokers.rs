@@ -1,11 +1,10 @@
 //! Three brokers of Kafka for one run, each a controller, too: all that is acknowledged is on two.
 
-use std::net::TcpListener;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use ordain_testkit::free_port;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tempfile::TempDir;
@@ -16,9 +15,6 @@ use crate::until;
 
 /// So many there are.
 pub const BROKERS: usize = 3;
-/// Below the ports that systems give to outgoing connections, so that a broker that is started
-/// again does not find such a connection at its port.
-const PORTS: Range<u16> = 20_000..32_000;
 const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qk";
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// Of all brokers alike. Who is silent is given up as soon as a machine with much to do allows.
@@ -140,13 +136,6 @@ fn is_level(addresses: &str) -> Option<()> {
 
 fn settings(directory: &Path, node: usize) -> PathBuf {
     directory.join(format!("{node}.properties"))
-}
-
-#[expect(clippy::expect_used, reason = "a test whose servers do not start has failed")]
-pub(crate) fn free_port() -> u16 {
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let mut ports = std::iter::repeat_with(|| fastrand::u16(PORTS));
-    ports.find(is_free).expect("a port")
 }
 
 fn java(jars: &Path) -> Command {

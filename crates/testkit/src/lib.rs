@@ -5,12 +5,14 @@ pub mod clock;
 pub mod faulty;
 mod gate;
 mod given;
+mod port;
 mod services;
 mod wait;
 mod world;
 
 pub use gate::Gate;
 pub use given::{Decided, Given, given};
+pub use port::free_port;
 pub use services::{Services, services};
 pub use wait::{WAIT_MAX, until, within};
 pub use world::World;

@@ -6,12 +6,11 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use ordain_testkit::Services;
+use ordain_testkit::{Services, free_port};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use crate::brokers::free_port;
 use crate::{Fleet, OwnServices, Role, until};
 
 /// The processes of a fleet under fire, each with links of its own.

@@ -1,25 +1,17 @@
 //! A server of the test's own, which it may stop, freeze and start again.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 
 use ordain_redis::Settings;
-use ordain_testkit::until;
+use ordain_testkit::{free_port, until};
 use rustix::process::{Pid, Signal, kill_process};
-use uuid::Uuid;
 
 /// A server that ends with the test.
 pub(crate) struct Server {
     port: u16,
     more: Vec<String>,
     child: Option<Child>,
-}
-
-/// A port that nobody listens at, and that no outgoing connection is given.
-pub(crate) fn free_port() -> u16 {
-    let random = || 20_000 + (Uuid::new_v4().as_u128() % 12_000) as u16;
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    std::iter::repeat_with(random).take(1_000).find(is_free).expect("a free port")
 }
 
 impl Server {

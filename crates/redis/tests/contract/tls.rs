@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ordain_redis::Settings;
+use ordain_testkit::free_port;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use crate::login::{assert_works, file, refusal};
-use crate::server::{Server, free_port};
+use crate::server::Server;
 
 /// A certificate for 127.0.0.1 and the authority that signed it, as files.
 struct Certificates {
