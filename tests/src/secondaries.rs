@@ -1,13 +1,12 @@
 //! Two more members for the MongoDB of one test, so that its primary can be cut off from a majority
 //! and what it has be rolled back.
 
-use std::net::TcpListener;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
+use ordain_testkit::free_port;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
@@ -18,10 +17,6 @@ use crate::until;
 /// How long members are silent until another primary is elected, in milliseconds. The one that is
 /// cut off takes itself for the primary for as long.
 const ELECTION_MS: i32 = 4_000;
-
-/// Below the ports that systems give to outgoing connections, so that a member that is started
-/// again does not find such a connection at its port.
-const PORTS: Range<u16> = 20_000..32_000;
 
 /// The members that joined. They end with it.
 #[derive(Debug)]
@@ -114,9 +109,7 @@ impl Secondaries {
 impl Member {
     fn start(program: &Path) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-        let mut ports = std::iter::repeat_with(|| fastrand::u16(PORTS));
-        let port = ports.find(is_free).expect("a port");
+        let port = free_port();
         let process = Mutex::new(run(program, port, directory.path()));
         Self { program: program.to_owned(), process, port, directory }
     }

@@ -75,9 +75,7 @@ impl Links {
     /// # Panics
     /// When that cannot be.
     pub async fn start(program: &Path, servers: &OwnServices, fleet: &Fleet) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("a port").port();
-        drop(listener);
+        let port = free_port();
         let mut command = Command::new(program);
         command.args(["-host", "127.0.0.1", "-port", &port.to_string()]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
