@@ -33,7 +33,7 @@ use ordain_tests::workload::{APPENDER, HOME_FAILED, Told};
 use crate::answers::Answers;
 use crate::full::SmallDisk;
 use crate::images::{
-    Facts as _, certain_in_the_end, image_directory, images, images_at, images_at_end, write,
+    Facts, certain_in_the_end, image_directory, images, images_at, images_at_end, write,
 };
 use crate::served::{End, assert_same_answers, fill_and_grow, serve_until};
 use crate::traced::{Driven, Run, Step, run_untraced, was_killed};
@@ -211,6 +211,32 @@ async fn a_failed_sync_ends_the_server_and_loses_nothing_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_on_a_full_disk_refuses_only_what_is_never_there() {
     fill_and_grow(&SmallDisk::mount("12m")).await;
+}
+
+/// The next process goes by what it finds told and does again what it does not find, so what one
+/// was killed telling must not count as told.
+#[test]
+fn what_is_not_found_told_by_the_next_process_was_not_told() {
+    let mut driven = Driven::new();
+    let made = driven.run(&Run { plan: "load=1", ..Run::default() });
+    assert!(made.status.success(), "{}", made.log);
+    let mut heard = Told::default();
+    made.steps.iter().for_each(|step| Facts::hear(&mut heard, step));
+    for at in 20..40 {
+        // Most of the writes of a home that is there are told.
+        let inject = format!("write:signal=SIGKILL:when={at}");
+        let killed =
+            driven.run(&Run { plan: "load=1000", inject: Some(&inject), ..Run::default() });
+        assert!(was_killed(killed.status, KILL), "{}: {}", killed.status, killed.log);
+        killed.steps.iter().for_each(|step| Facts::hear(&mut heard, step));
+        let found = told_in(&driven.told());
+        for (writer, shown) in &heard.shown {
+            assert!(
+                found.shown.get(writer) >= Some(shown),
+                "of {writer}: {heard:?}, not {found:?}"
+            );
+        }
+    }
 }
 
 fn told_in(file: &Path) -> Told {
