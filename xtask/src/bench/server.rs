@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -113,21 +113,29 @@ impl Home {
     }
 }
 
-/// Waits until so many workers have partitions.
+/// Waits until so many workers have partitions. A broker that has just begun may refuse to say.
 fn await_owners(admin: &str, workers: u32) -> anyhow::Result<()> {
     let until = Instant::now() + SHARED_OUT_WITHIN;
     loop {
-        let mut status = ordain();
-        let status = answer(status.args(["status", "--json", "--admin", admin]), "ordain status")?;
-        let partitions = status.get("partitions").and_then(Value::as_array);
-        let owners = partitions.into_iter().flatten().filter_map(|it| it.get("owner")?.as_str());
-        let owners = owners.collect::<BTreeSet<_>>().len();
-        if owners == workers as usize {
+        let found = owners(admin);
+        if matches!(found, Ok(found) if found == workers as usize) {
             return Ok(());
         }
-        ensure!(Instant::now() < until, "{owners} of {workers} workers have partitions: {status}");
+        if Instant::now() >= until {
+            let found = found?;
+            bail!("{found} of {workers} workers have partitions");
+        }
         std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+/// How many workers have partitions.
+fn owners(admin: &str) -> anyhow::Result<usize> {
+    let mut status = ordain();
+    let status = answer(status.args(["status", "--json", "--admin", admin]), "ordain status")?;
+    let partitions = status.get("partitions").and_then(Value::as_array);
+    let owners = partitions.into_iter().flatten().filter_map(|it| it.get("owner")?.as_str());
+    Ok(owners.collect::<BTreeSet<_>>().len())
 }
 
 /// The settings of a new fleet.
