@@ -1,6 +1,7 @@
 //! Runs the driven process under the tracer, and what its trace says: the calls on its directory
 //! and what it told, in one order.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read as _;
@@ -29,6 +30,8 @@ const CALLS: &str = "open,openat,openat2,creat,close,dup,dup2,dup3,fcntl,lseek,w
 pub(crate) struct Driven {
     place: TempDir,
     runs: usize,
+    /// How much had been told before the last run.
+    told_bytes: usize,
 }
 
 /// How to run the driven process.
@@ -69,7 +72,8 @@ pub(crate) enum Step {
 impl Driven {
     /// A directory yet to be made.
     pub(crate) fn new() -> Self {
-        Self { place: tempfile::tempdir().expect("there is room for a directory"), runs: 0 }
+        let place = tempfile::tempdir().expect("there is room for a directory");
+        Self { place, runs: 0, told_bytes: 0 }
     }
 
     /// The directory.
@@ -82,9 +86,15 @@ impl Driven {
         self.place.path().canonicalize().expect("it is there").join("told")
     }
 
-    /// Where a trace of it is written.
+    /// All that was told.
+    fn text(&self) -> Vec<u8> {
+        fs::read(self.told()).unwrap_or_default()
+    }
+
+    /// Where the trace of the next run is written.
     pub(crate) fn trace(&mut self) -> PathBuf {
         self.runs += 1;
+        self.told_bytes = self.text().len();
         self.place.path().join(format!("trace-{}", self.runs))
     }
 
@@ -108,9 +118,16 @@ impl Driven {
     /// The calls of a process in the order in which they take effect, and between them what it
     /// told and answered.
     pub(crate) fn steps(&self, trace: &Path) -> Vec<Step> {
+        let calls = trace::read(&fs::read(trace).expect("strace writes its trace"));
         let told = self.told();
+        let mut cut_off = self.found_told();
+        for bytes in
+            calls.iter().filter(|call| call.result.is_some()).filter_map(|it| telling(it, &told))
+        {
+            assert!(take_one(&mut cut_off, bytes), "told, and not in the file: {bytes:?}");
+        }
         let mut steps: Vec<(Moment, Step)> = Vec::new();
-        for call in trace::read(&fs::read(trace).expect("strace writes its trace")) {
+        for call in calls {
             let step = match &*call.arguments {
                 [Argument::Descriptor(_, path), ..]
                     if path.to_string_lossy().starts_with("socket:") =>
@@ -118,23 +135,33 @@ impl Driven {
                     let Some(answer) = answer(&call) else { continue };
                     (call.entered, Step::Answered(answer))
                 }
-                [Argument::Descriptor(_, path), Argument::Bytes(bytes), ..]
-                    if call.name == "write" && *path == told =>
-                {
-                    // Killed in it: this was told to nobody, and the next process does it again.
-                    if call.result.is_none() {
-                        continue;
+                _ => match telling(&call, &told) {
+                    // The next process goes by what it finds. So of what this one was killed
+                    // telling that was told, and no more.
+                    Some(bytes) if call.result.is_some() || take_one(&mut cut_off, bytes) => {
+                        let line = std::str::from_utf8(bytes).ok().and_then(Line::read);
+                        let line = line.unwrap_or_else(|| panic!("who knows this? {call:?}"));
+                        (call.entered, Step::Told(line))
                     }
-                    let line = std::str::from_utf8(bytes).ok().and_then(Line::read);
-                    let line = line.unwrap_or_else(|| panic!("told what nobody knows: {call:?}"));
-                    (call.entered, Step::Told(line))
-                }
-                _ => (takes_effect(&call), Step::Call(call)),
+                    _ => (takes_effect(&call), Step::Call(call)),
+                },
             };
             steps.push(step);
         }
         steps.sort_by_key(|(moment, _)| *moment);
         steps.into_iter().map(|(_, step)| step).chain([Step::Ended]).collect()
+    }
+
+    /// The lines that are found told by the last run, and how often each.
+    fn found_told(&self) -> HashMap<Vec<u8>, usize> {
+        let mut found = HashMap::new();
+        let text = self.text();
+        for line in
+            text.get(self.told_bytes..).unwrap_or_default().split_inclusive(|it| *it == b'\n')
+        {
+            *found.entry(line.to_vec()).or_default() += 1;
+        }
+        found
     }
 }
 
@@ -166,6 +193,25 @@ fn answer(call: &Call) -> Option<serde_json::Value> {
     let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
     assert_eq!(body.len(), length, "an answer in parts: {head}");
     serde_json::from_slice(body).ok()
+}
+
+/// The line that a call tells in this file, when it does.
+pub(crate) fn telling<'a>(call: &'a Call, told: &Path) -> Option<&'a [u8]> {
+    match &*call.arguments {
+        [Argument::Descriptor(_, path), Argument::Bytes(bytes), ..]
+            if call.name == "write" && path == told =>
+        {
+            Some(bytes)
+        }
+        _ => None,
+    }
+}
+
+/// Takes one of these lines away, when it is there.
+fn take_one(lines: &mut HashMap<Vec<u8>, usize>, line: &[u8]) -> bool {
+    let Some(left) = lines.get_mut(line).filter(|left| **left > 0) else { return false };
+    *left -= 1;
+    true
 }
 
 /// A sync and a new descriptor count from the return of the call on, a change from its entry on.

@@ -102,7 +102,7 @@ impl Line {
 }
 
 /// All that was told up to some moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
     /// How many jobs of each writer were begun.
     pub begun: BTreeMap<u32, u64>,
