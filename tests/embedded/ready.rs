@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ordain_testkit::free_port;
 use ordain_tests::{Process, broken_binary};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::process::Command as Program;
@@ -19,7 +20,7 @@ async fn who_has_its_configuration_learns_whether_a_process_with_a_certificate_i
         files
     };
     let (own, other) = (certificate("own"), certificate("other"));
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = format!("127.0.0.1:{}", free_port());
     let configured = |name: &str, (certificate, key): &(PathBuf, PathBuf)| {
         let file = directory.path().join(name);
         let text = format!(

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use ordain_testkit::free_port;
 use ordain_tests::{Client, Collected, Collector, Server, ServerOptions, Told, until};
 
 use crate::Home;
@@ -118,9 +119,7 @@ async fn lost(server: &Server) -> (f64, usize) {
 async fn a_collector_that_is_away_or_silent_costs_spans_and_nothing_else() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_at = format!("http://{}", silent.local_addr().unwrap());
-    let away = TcpListener::bind("127.0.0.1:0").unwrap();
-    let away_at = format!("http://{}", away.local_addr().unwrap());
-    drop(away);
+    let away_at = format!("http://127.0.0.1:{}", free_port());
     for collector in [away_at, silent_at] {
         let home = Home::new();
         let limits = [("EXPORT_MS_MAX", "300"), ("ROOT_RATIO", "1.0"), ("DRAIN_MS_MAX", "200")];

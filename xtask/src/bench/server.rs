@@ -113,29 +113,32 @@ impl Home {
     }
 }
 
-/// Waits until so many workers have partitions. A broker that has just begun may refuse to say.
+/// Waits until so many workers have partitions. A broker that has just begun may refuse to say what
+/// progress is saved, and then there is no status.
 fn await_owners(admin: &str, workers: u32) -> anyhow::Result<()> {
     let until = Instant::now() + SHARED_OUT_WITHIN;
     loop {
-        let found = owners(admin);
-        if matches!(found, Ok(found) if found == workers as usize) {
+        let status = status(admin);
+        let owners = status.as_ref().map_or(0, owners);
+        if owners == workers as usize {
             return Ok(());
         }
         if Instant::now() >= until {
-            let found = found?;
-            bail!("{found} of {workers} workers have partitions");
+            bail!("{owners} of {workers} workers have partitions: {}", status?);
         }
         std::thread::sleep(Duration::from_millis(200));
     }
 }
 
+fn status(admin: &str) -> anyhow::Result<Value> {
+    answer(ordain().args(["status", "--json", "--admin", admin]), "ordain status")
+}
+
 /// How many workers have partitions.
-fn owners(admin: &str) -> anyhow::Result<usize> {
-    let mut status = ordain();
-    let status = answer(status.args(["status", "--json", "--admin", admin]), "ordain status")?;
+fn owners(status: &Value) -> usize {
     let partitions = status.get("partitions").and_then(Value::as_array);
     let owners = partitions.into_iter().flatten().filter_map(|it| it.get("owner")?.as_str());
-    Ok(owners.collect::<BTreeSet<_>>().len())
+    owners.collect::<BTreeSet<_>>().len()
 }
 
 /// The settings of a new fleet.

@@ -37,10 +37,12 @@ impl Server {
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"]);
         command.args(["--save", "", "--appendonly", "no"]).args(&self.more);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.child = Some(command.spawn().expect("run: cargo xtask services up"));
+        let child = self.child.insert(command.spawn().expect("run: cargo xtask services up"));
         let port = self.port;
-        until("the server to listen", || async move {
-            tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()
+        until("the server to listen", || {
+            let ended = child.try_wait().expect("a child can be asked");
+            assert!(ended.is_none(), "the server at {port} has ended: {ended:?}");
+            async move { tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok() }
         })
         .await;
     }
