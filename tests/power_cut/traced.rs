@@ -121,9 +121,7 @@ impl Driven {
         let calls = trace::read(&fs::read(trace).expect("strace writes its trace"));
         let told = self.told();
         let mut cut_off = self.found_told();
-        for bytes in
-            calls.iter().filter(|call| call.result.is_some()).filter_map(|it| telling(it, &told))
-        {
+        for bytes in calls.iter().filter(|call| is_done(call)).filter_map(|it| telling(it, &told)) {
             assert!(take_one(&mut cut_off, bytes), "told, and not in the file: {bytes:?}");
         }
         let mut steps: Vec<(Moment, Step)> = Vec::new();
@@ -138,7 +136,7 @@ impl Driven {
                 _ => match telling(&call, &told) {
                     // The next process goes by what it finds. So of what this one was killed
                     // telling that was told, and no more.
-                    Some(bytes) if call.result.is_some() || take_one(&mut cut_off, bytes) => {
+                    Some(bytes) if is_done(&call) || take_one(&mut cut_off, bytes) => {
                         let line = std::str::from_utf8(bytes).ok().and_then(Line::read);
                         let line = line.unwrap_or_else(|| panic!("who knows this? {call:?}"));
                         (call.entered, Step::Told(line))
@@ -205,6 +203,12 @@ pub(crate) fn telling<'a>(call: &'a Call, told: &Path) -> Option<&'a [u8]> {
         }
         _ => None,
     }
+}
+
+/// Whether a call is known to have been made. Of one that its process was killed in, the tracer
+/// says that it failed, or nothing.
+fn is_done(call: &Call) -> bool {
+    call.result.is_some_and(|result| result >= 0)
 }
 
 /// Takes one of these lines away, when it is there.
