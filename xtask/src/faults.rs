@@ -21,7 +21,7 @@ const ALONE: [&str; 3] = ["mutants", "measured", "three"];
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  \
     cargo xtask faults                              one round of all faults\n  \
-    cargo xtask faults --rounds 5 --seed 12         five rounds, as tests/faults/RESULTS.md\n  \
+    cargo xtask faults --rounds 5 --seed 12         five rounds, with other choices\n  \
     cargo xtask faults --only redis,kafka           outages of these servers alone\n  \
     cargo xtask faults --only three                 three brokers and three members of MongoDB\n  \
     cargo xtask faults --only mutants               builds that break a promise, all of them\n  \
