@@ -32,10 +32,15 @@ pub(crate) struct Hand {
     pub(crate) readiness: Readiness,
 }
 
-pub(crate) async fn on_processes((run, clock): (&mut Run, &str), plan: Vec<OnProcess>) {
+pub(crate) async fn on_processes(
+    (run, links, clock): (&mut Run, &Links, &str),
+    plan: Vec<OnProcess>,
+) {
     for blow in plan {
         match blow {
             OnProcess::Point(strike, point, passed) => run.strike(strike, point, passed).await,
+            OnProcess::TwoOwners(strike, soon) => run.two_owners(links, strike, soon).await,
+            OnProcess::Raised(strike, soon) => run.raised(strike, soon).await,
             OnProcess::Kill(role) => run.kill(role).await,
             OnProcess::Pause(role) => run.pause(role).await,
             OnProcess::Leave(role) => run.leave(role).await,
@@ -108,12 +113,12 @@ impl Hand {
                 let stepped = step_down(&servers.services().mongodb, STEPPED_DOWN_SECONDS);
                 self.timeline.during(("mongodb", "mongodb steps down"), stepped).await;
             }
-            OnServer::Raise(partitions) => {
+            OnServer::Raise(by) => {
                 let raised = async {
-                    let raised = fleet.ensure(Some(partitions)).await;
+                    let raised = fleet.raise(by).await;
                     assert!(raised.is_ok(), "{raised:?}");
                 };
-                self.timeline.during(("raise", &format!("raised to {partitions}")), raised).await;
+                self.timeline.during(("raise", &format!("raised by {by}")), raised).await;
             }
             OnServer::Plant(topic) => {
                 let name = format!("foreign records in {topic}");

@@ -111,11 +111,12 @@ async fn fire(arguments: &Arguments) -> bool {
         eprintln!("round {} of {rounds}", number + 1);
         let made = async {
             tokio::join!(
-                on_processes((&mut run, clock), round.processes),
+                on_processes((&mut run, &links, clock), round.processes),
                 hand.on_links(&links, round.links),
                 hand.on_servers((&servers, &fleet), round.servers),
             );
             run.goes_on().await;
+            on_processes((&mut run, &links, clock), round.amid).await;
             run.all_live_through(hand.on_links(&links, round.cut_off.into_iter().collect())).await;
         };
         // What was seen so far is not lost: it is read back, and says more of what went wrong.

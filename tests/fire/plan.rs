@@ -16,15 +16,20 @@ const LINKS: usize = 22;
 /// So long a worker is cut off from Kafka: it loses its partitions, and what it has fetched and
 /// holds for its own is another's for minutes.
 const CUT_OFF: Duration = Duration::from_secs(120);
-/// To so many partitions the first rounds raise the log of requests.
-const RAISED: [u32; 2] = [12, 16];
+/// So many partitions more the log of requests gets in the first rounds, beside one at each P1.
+const RAISED_BY: [u32; 2] = [4, 4];
+/// A worker that is one of two owners is struck at the latest so long after it could send what it
+/// held: it has not sent it then, has sent it, or has an answer.
+const SOON_MS: u64 = 60;
 
 /// A round. What is done to processes, links and servers is done at the same time.
 pub(crate) struct Round {
     pub(crate) processes: Vec<OnProcess>,
     pub(crate) links: Vec<OnLink>,
     pub(crate) servers: Vec<OnServer>,
-    /// What is done alone, behind all that: a worker that is killed meanwhile would be another.
+    /// What is done to workers alone, behind all that, as it harms links and raises partitions.
+    pub(crate) amid: Vec<OnProcess>,
+    /// What is done alone, at last: a worker that is killed meanwhile would be another.
     pub(crate) cut_off: Option<OnLink>,
 }
 
@@ -33,6 +38,10 @@ pub(crate) struct Round {
 pub(crate) enum OnProcess {
     /// It is struck at a crash point, which it passes so often before.
     Point(Strike, (&'static str, Role), u32),
+    /// Z3: a worker is struck so soon after it could insert what others have taken over.
+    TwoOwners(Strike, Duration),
+    /// P1: the same while the log of requests gets more partitions.
+    Raised(Strike, Duration),
     Kill(Role),
     Pause(Role),
     /// It is asked to leave.
@@ -74,7 +83,7 @@ pub(crate) enum OnServer {
     FloodRedis(Duration),
     /// MongoDB's primary steps down, and is elected again.
     StepDown,
-    /// The log of requests gets so many partitions.
+    /// The log of requests gets so many partitions more.
     Raise(u32),
     /// Records are written once more, neighbours swapped.
     Replay(&'static str),
@@ -106,10 +115,12 @@ pub(crate) fn rounds(count: u32, seed: u64, only: &[String]) -> Vec<Round> {
         processes.retain(|one| is_wanted(one.kind()));
         let mut links = links(&mut deck, &mut random);
         links.retain(|one| is_wanted(one.kind()));
+        let mut amid = amid(&mut random);
+        amid.retain(|one| is_wanted(one.kind()));
         let cut_off = Some(cut_off(&mut random, number)).filter(|one| is_wanted(one.kind()));
         let mut servers = servers(&mut random, number);
         servers.retain(|one| is_wanted(one.kind()));
-        Round { processes, links, servers, cut_off }
+        Round { processes, links, servers, amid, cut_off }
     };
     (0..count as usize).map(round).collect()
 }
@@ -118,6 +129,7 @@ impl OnProcess {
     const fn kind(self) -> &'static str {
         match self {
             Self::Point(..) => "point",
+            Self::TwoOwners(..) | Self::Raised(..) => "owners",
             Self::Kill(_) => "kill",
             Self::Pause(_) => "pause",
             Self::Leave(_) => "leave",
@@ -143,6 +155,16 @@ fn processes(random: &mut Rng) -> Vec<OnProcess> {
     all.push(OnProcess::Expire);
     for role in [Role::Api, Role::Worker, Role::View] {
         all.extend([Off::Ahead, Off::Behind].map(|off| OnProcess::Clock(role, off)));
+    }
+    random.shuffle(&mut all);
+    all
+}
+
+fn amid(random: &mut Rng) -> Vec<OnProcess> {
+    let mut all = Vec::new();
+    for what in [OnProcess::TwoOwners as fn(Strike, Duration) -> OnProcess, OnProcess::Raised] {
+        let mut soon = || Duration::from_millis(random.u64(..SOON_MS));
+        all.extend([Strike::Kill, Strike::Pause].map(|strike| what(strike, soon())));
     }
     random.shuffle(&mut all);
     all
@@ -223,13 +245,15 @@ fn servers(random: &mut Rng, round: usize) -> Vec<OnServer> {
         OnServer::Plant(Topic::FinalEvents),
         OnServer::Plant(Topic::DeadLetters),
     ];
-    all.extend(RAISED.get(round).map(|partitions| OnServer::Raise(*partitions)));
+    all.extend(RAISED_BY.get(round).map(|by| OnServer::Raise(*by)));
     random.shuffle(&mut all);
     all
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -237,8 +261,8 @@ mod tests {
         let planned = |seed| {
             let rounds = rounds(2, seed, &[]);
             let words = |round: &Round| {
-                let Round { processes, links, servers, cut_off } = round;
-                format!("{processes:?} {links:?} {servers:?} {cut_off:?}")
+                let Round { processes, links, servers, amid, cut_off } = round;
+                format!("{processes:?} {links:?} {servers:?} {amid:?} {cut_off:?}")
             };
             rounds.iter().map(words).collect::<Vec<_>>()
         };
@@ -270,6 +294,14 @@ mod tests {
                     assert!(round.processes.contains(&struck), "{struck:?}");
                 }
             }
+            let struck = |one: &OnProcess| match one {
+                OnProcess::TwoOwners(strike, _) => format!("Z3 {strike}"),
+                OnProcess::Raised(strike, _) => format!("P1 {strike}"),
+                other => format!("{other:?}"),
+            };
+            let amid: BTreeSet<String> = round.amid.iter().map(struck).collect();
+            let all = ["P1 killed", "P1 paused", "Z3 killed", "Z3 paused"];
+            assert_eq!(amid, all.map(String::from).into());
         }
     }
 
@@ -277,7 +309,7 @@ mod tests {
     fn only_what_is_wanted_is_planned() {
         let only = |kind: &str| rounds(1, 1, &[kind.to_owned()]).remove(0);
         let redis = only("redis");
-        assert!(redis.processes.is_empty() && redis.links.is_empty());
+        assert!(redis.processes.is_empty() && redis.links.is_empty() && redis.amid.is_empty());
         assert!(!redis.servers.is_empty());
         assert!(redis.servers.iter().all(|one| one.kind() == "redis"));
         let links = only("link");

@@ -8,6 +8,7 @@ mod expired;
 mod links;
 mod memory;
 pub mod mutants;
+mod owners;
 mod points;
 mod ready;
 mod rules;

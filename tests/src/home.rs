@@ -294,8 +294,7 @@ impl Fleet {
     /// # Errors
     /// All that the command wrote to standard error.
     pub async fn ensure(&self, partitions: Option<u32>) -> Result<u32, String> {
-        let known = self.directory.path().join("partitions");
-        let has = std::fs::read_to_string(&known).ok().and_then(|text| text.parse::<u32>().ok());
+        let has = self.has();
         let wanted = partitions.or(has).unwrap_or(PARTITIONS);
         let mut command = Command::new(broken_binary());
         let replication = self.replication.to_string();
@@ -308,8 +307,32 @@ impl Fleet {
         }
         // Those that are there stay.
         let has = has.map_or(wanted, |has| has.max(wanted));
-        std::fs::write(&known, has.to_string()).map_err(|error| error.to_string())?;
+        std::fs::write(self.known(), has.to_string()).map_err(|error| error.to_string())?;
         Ok(has)
+    }
+
+    /// How many partitions its log of requests has.
+    #[must_use]
+    pub fn partitions(&self) -> u32 {
+        self.has().unwrap_or(PARTITIONS)
+    }
+
+    /// The same, if it was set up already.
+    fn has(&self) -> Option<u32> {
+        std::fs::read_to_string(self.known()).ok()?.parse().ok()
+    }
+
+    /// The file that says so.
+    fn known(&self) -> std::path::PathBuf {
+        self.directory.path().join("partitions")
+    }
+
+    /// Gives the log of requests so many partitions more. Gives how many it has.
+    ///
+    /// # Errors
+    /// All that the command wrote to standard error.
+    pub async fn raise(&self, by: u32) -> Result<u32, String> {
+        self.ensure(Some(self.partitions() + by)).await
     }
 }
 

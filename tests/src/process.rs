@@ -2,13 +2,14 @@
 
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::WAIT_MAX;
 use crate::own_services::send_signal;
+use crate::{WAIT_MAX, until};
 
 /// A running process that has said that it is ready.
 #[derive(Debug)]
@@ -89,6 +90,16 @@ impl Process {
     pub async fn terminate(mut self) -> ExitStatus {
         self.signal("-TERM");
         self.ended().await
+    }
+
+    /// Waits until a signal has stopped it, and lets it go on after this time.
+    ///
+    /// # Panics
+    /// When it does not stop.
+    pub(crate) async fn pauses(&self, pause: Duration) {
+        until("a stop", || async { self.is_stopped().then_some(()) }).await;
+        tokio::time::sleep(pause).await;
+        self.signal("-CONT");
     }
 
     /// Whether a signal has stopped it.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 
-use crate::{Client, Process, broken_binary, until};
+use crate::{Client, Process, broken_binary};
 
 /// How to start a server.
 #[derive(Debug, Clone, Default)]
@@ -221,18 +221,6 @@ impl Server {
         last.process.ended().await
     }
 
-    /// Waits until the process that was started last in a role has stopped, and lets it go on after
-    /// this time.
-    ///
-    /// # Panics
-    /// When it does not stop.
-    pub async fn pauses_as(&mut self, role: Role, pause: Duration) {
-        let process = self.youngest(role);
-        until("a stop", || async { process.is_stopped().then_some(()) }).await;
-        tokio::time::sleep(pause).await;
-        process.signal("-CONT");
-    }
-
     /// Ends the process that has had a role for longest as a crash does, and waits until it is
     /// gone. Does nothing where one of that role has ended already.
     ///
@@ -278,17 +266,30 @@ impl Server {
     pub async fn pause_one(&mut self, role: Role, pause: Duration) {
         let process = &self.oldest(role).process;
         process.signal("-STOP");
-        until("a stop", || async { process.is_stopped().then_some(()) }).await;
-        tokio::time::sleep(pause).await;
-        process.signal("-CONT");
+        process.pauses(pause).await;
     }
 
     /// The process that was started last in a role.
     pub(crate) fn youngest(&self, role: Role) -> &Process {
+        &self.youngest_member(role).process
+    }
+
+    /// Which of those with the role it is.
+    pub(crate) fn youngest_number(&self, role: Role) -> usize {
+        self.youngest_member(role).number
+    }
+
+    /// All others with the role.
+    pub(crate) fn elder(&self, role: Role) -> Vec<&Process> {
+        let youngest = self.youngest_member(role).number;
+        let others = self.members().filter(|member| member.is(role) && member.number != youngest);
+        others.map(|member| &member.process).collect()
+    }
+
+    fn youngest_member(&self, role: Role) -> &Member {
         let members = self.members().filter(|member| member.is(role));
         #[expect(clippy::expect_used, reason = "a server has every role")]
-        let last = members.max_by_key(|member| member.began).expect("a process with the role");
-        &last.process
+        members.max_by_key(|member| member.began).expect("a process with the role")
     }
 
     fn oldest(&mut self, role: Role) -> &mut Member {

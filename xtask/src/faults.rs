@@ -10,9 +10,9 @@ use serde_json::json;
 use crate::{run, services, tools};
 
 /// The kinds of faults there are.
-const KINDS: [&str; 18] = [
-    "point", "kill", "pause", "leave", "rule", "clock", "expired", "link", "cut-off", "kafka",
-    "mongodb", "redis", "replay", "foreign", "raise", "mutants", "measured", "three",
+const KINDS: [&str; 19] = [
+    "point", "owners", "kill", "pause", "leave", "rule", "clock", "expired", "link", "cut-off",
+    "kafka", "mongodb", "redis", "replay", "foreign", "raise", "mutants", "measured", "three",
 ];
 /// Those that run alone.
 const ALONE: [&str; 3] = ["mutants", "measured", "three"];
@@ -27,7 +27,8 @@ const ALONE: [&str; 3] = ["mutants", "measured", "three"];
     cargo xtask faults --only mutants               builds that break a promise, all of them\n  \
     cargo xtask faults --only measured              how long answers take while one thing fails")]
 pub(crate) struct Arguments {
-    /// How many rounds; in each every crash point is killed and paused once, beside all else.
+    /// How many rounds; in each every crash point is killed and paused once, beside all else, and a
+    /// worker amid two owners and amid raised partitions (owners).
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Only faults of these kinds.

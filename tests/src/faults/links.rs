@@ -183,12 +183,7 @@ impl Links {
         let proxy = format!("/proxies/{name}");
         let listens = self.listens(&name);
         let mut seen = connections(listens);
-        let toxics = harm.toxics();
-        for (number, mut toxic) in toxics.iter().cloned().enumerate() {
-            toxic["name"] = number.to_string().into();
-            let added = self.ask("POST", &format!("{proxy}/toxics"), Some(toxic)).await;
-            added.expect("a toxic");
-        }
+        let toxics = self.poison(&proxy, harm).await;
         if matches!(harm, Harm::Cut | Harm::Reset) {
             self.switch(&proxy, false).await;
             let closed = || async { connections(listens).is_empty().then_some(()) };
@@ -204,8 +199,36 @@ impl Links {
             seen.extend(connections(listens));
         }
         let live = !seen.is_empty() && seen.is_subset(&connections(listens));
-        self.end(&name, (live, toxics.len())).await;
+        self.end(&name, (live, toxics)).await;
         live
+    }
+
+    /// Lets nothing through on a link, both ways, while something is done.
+    ///
+    /// # Panics
+    /// When the proxy does not do it.
+    pub async fn silent<T>(
+        &self,
+        (place, server): ((Role, usize), &str),
+        done: impl Future<Output = T>,
+    ) -> T {
+        let name = name(place, server);
+        self.poison(&format!("/proxies/{name}"), Harm::Silence).await;
+        let done = done.await;
+        self.renew(&name).await.expect("a proxy");
+        done
+    }
+
+    /// Adds the toxics of a harm to a proxy. Gives how many they are.
+    async fn poison(&self, proxy: &str, harm: Harm) -> usize {
+        let toxics = harm.toxics();
+        let count = toxics.len();
+        for (number, mut toxic) in toxics.into_iter().enumerate() {
+            toxic["name"] = number.to_string().into();
+            let added = self.ask("POST", &format!("{proxy}/toxics"), Some(toxic)).await;
+            added.expect("a toxic");
+        }
+        count
     }
 
     /// Ends the harm of a link. To take a delay away, Toxiproxy writes what it holds back, waits

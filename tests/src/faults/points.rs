@@ -3,8 +3,9 @@
 use crate::Role;
 
 /// The crash points of processes, with who meets them and how often each is passed before it
-/// strikes. Two owners for minutes, and raised partitions, are no points in the code: the runner
-/// cuts links and raises partitions.
+/// strikes. Two owners (Z3) and raised partitions (P1) are no places in the code:
+/// [`Run::two_owners`](super::Run::two_owners) and [`Run::raised`](super::Run::raised) stand for
+/// them.
 pub const POINTS: [(&str, Role, u32); 16] = [
     ("C0", Role::Api, 40),
     ("C1", Role::Api, 40),

@@ -1,5 +1,6 @@
 //! A run: a fleet under load, from its start to what the checker says of it.
 
+use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ const SESSION: Duration = Duration::from_secs(3);
 /// are to come to light where the store is asked, and not only the late ones.
 const OUTCOMES_BYTES_MAX: u64 = 2_000;
 /// How long a pause takes, so that whoever wakes up finds that others have taken over.
-const PAUSE: Duration = SESSION.saturating_mul(2);
+pub(super) const PAUSE: Duration = SESSION.saturating_mul(2);
 /// What a crash point ends its process with, and a rule, too.
 pub(super) const ABORTED: i32 = 6;
 
@@ -70,6 +71,15 @@ pub enum Strike {
     Kill,
     /// It stands still for longer than a session.
     Pause,
+}
+
+impl fmt::Display for Strike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kill => "killed",
+            Self::Pause => "paused",
+        })
+    }
 }
 
 #[expect(clippy::expect_used, reason = "a test whose fleet does not start has failed")]
@@ -213,11 +223,7 @@ impl Run {
     /// When the point is not met, none starts in its place, or the clients do not get on.
     pub async fn strike(&mut self, strike: Strike, (point, role): (&str, Role), passed: u32) {
         let timeline = Arc::clone(&self.timeline);
-        let what = match strike {
-            Strike::Kill => "killed",
-            Strike::Pause => "paused",
-        };
-        let name = format!("{point} {what}");
+        let name = format!("{point} {strike}");
         // The one before ends as a crash does: that is a fault of its own.
         let replaced = self.replace(role, strike, Some((point, passed)));
         timeline.during(("kill", &format!("{role} killed")), replaced).await;
@@ -237,12 +243,15 @@ impl Run {
         self.goes_on().await;
     }
 
-    /// Starts others where some have ended.
+    /// Starts others where some have ended, and lets go on what stands still.
     ///
     /// # Panics
     /// When none starts in its place.
     pub async fn heal(&mut self) {
         self.complete(&options(&self.failpoints.clone(), None)).await;
+        for role in [Role::Api, Role::Worker, Role::View] {
+            self.server.processes(role).iter().for_each(|process| process.signal("-CONT"));
+        }
     }
 
     async fn meets(&mut self, strike: Strike, (point, role): (&str, Role)) {
@@ -254,7 +263,7 @@ impl Run {
                 self.nobody_has_ended(1);
                 self.complete(&options(&self.failpoints.clone(), None)).await;
             }
-            Strike::Pause => self.server.pauses_as(role, PAUSE).await,
+            Strike::Pause => self.server.youngest(role).pauses(PAUSE).await,
         }
     }
 
