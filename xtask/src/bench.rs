@@ -40,6 +40,7 @@ const VIEWS_WITHIN: &str = "2s";
     cargo xtask bench                               all cases (about an hour)\n  \
     cargo xtask bench --homes embedded --runs 1     one process on one directory, quickly\n  \
     cargo xtask bench --only hot-key --homes fleet  one workload on a fleet\n  \
+    cargo xtask bench --homes fleet --partitions 1  all cases on a fleet with one partition\n  \
     cargo xtask bench --large 1000000               a million accounts in one process\n  \
     cargo xtask bench --level 10                    memory under ten minutes of load\n  \
     cargo xtask bench --growth --runs 1             more accounts, partitions and workers")]
@@ -56,21 +57,32 @@ pub(crate) struct Arguments {
     /// How long each measurement takes.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+    /// How many partitions each log has.
+    #[arg(
+        long,
+        default_value_t = Shape::default().partitions,
+        value_parser = clap::value_parser!(u32).range(1..=1024)
+    )]
+    partitions: u32,
     /// Only what one process needs that keeps so many accounts: memory, and time to start.
-    #[arg(long, value_name = "ACCOUNTS", conflicts_with_all = ["homes", "only", "runs", "seconds"])]
+    #[arg(
+        long,
+        value_name = "ACCOUNTS",
+        conflicts_with_all = ["homes", "only", "runs", "seconds", "partitions"]
+    )]
     large: Option<u32>,
     /// Only whether memory stays level under so many minutes of even deposits.
     #[arg(
         long,
         value_name = "MINUTES",
         value_parser = clap::value_parser!(u32).range(1..=60),
-        conflicts_with_all = ["large", "only", "runs", "seconds"]
+        conflicts_with_all = ["large", "only", "runs", "seconds", "partitions"]
     )]
     level: Option<u32>,
     /// Only how even deposits change with the number of accounts, partitions and, on a fleet,
     /// workers; as tables, and as a picture beside the report (each run takes minutes in one
     /// process, and far longer on a fleet).
-    #[arg(long, conflicts_with_all = ["large", "level", "only"])]
+    #[arg(long, conflicts_with_all = ["large", "level", "only", "partitions"])]
     growth: bool,
     /// The file that the results go to, as Markdown.
     #[arg(long, default_value = "target/bench.md")]
@@ -174,14 +186,15 @@ fn all(arguments: &Arguments, results: &mut Results, place: Where) -> anyhow::Re
         Where::Embedded => EMBEDDED,
         Where::Fleet => FLEET,
     };
-    let section = results.section(place.to_string());
+    let shape = Shape { partitions: arguments.partitions, ..Shape::default() };
+    let section = results.section(format!("{place}, {} partitions", shape.partitions));
     let wanted = |case: &&Case| arguments.only.as_ref().is_none_or(|only| case.name.contains(only));
     for case in cases.iter().filter(wanted) {
         let directory = tempfile::tempdir_in(run::root().join("target"))?;
         section.add_limits(Limits::measure(directory.path(), place == Where::Fleet)?);
         let mut runs = Vec::new();
         for number in 1..=arguments.runs {
-            let measured = Home::new(place, Shape::default())
+            let measured = Home::new(place, shape)
                 .and_then(|home| once(&home, case, section.peak(), arguments.seconds));
             match measured {
                 Ok(measured) => {
@@ -197,7 +210,7 @@ fn all(arguments: &Arguments, results: &mut Results, place: Where) -> anyhow::Re
         ensure!(!runs.is_empty(), "{place}: no run of {} counts", case.name);
         // Those of a fleet are Kafka's and MongoDB's.
         let syncs = (place == Where::Embedded)
-            .then(|| syncs::measure(case, section.peak(), arguments.seconds))
+            .then(|| syncs::measure(shape, case, section.peak(), arguments.seconds))
             .transpose();
         let syncs = syncs.unwrap_or_else(|why| {
             eprintln!("bench: {place}: the syncs of {} are not known: {why:#}", case.name);

@@ -19,12 +19,17 @@ pub(super) struct Syncs {
     pub(super) commands_per_second: f64,
 }
 
-/// Runs a case once more under the tracer: the median of as many seconds as the case takes, the
-/// ones with most syncs.
-pub(super) fn measure(case: &Case, peak: Option<f64>, seconds: u64) -> anyhow::Result<Syncs> {
+/// Runs a case once more under the tracer, in a directory of this shape: the median of as many
+/// seconds as the case takes, the ones with most syncs.
+pub(super) fn measure(
+    shape: Shape,
+    case: &Case,
+    peak: Option<f64>,
+    seconds: u64,
+) -> anyhow::Result<Syncs> {
     let directory = tempfile::tempdir()?;
     let trace = directory.path().join("trace");
-    let home = Home::new(Where::Embedded, Shape::default())?;
+    let home = Home::new(Where::Embedded, shape)?;
     let mut server = home.start_traced(&trace)?;
     let measured = Measured::of(&load(&server, case, peak, seconds)?)?;
     server.stop()?;
