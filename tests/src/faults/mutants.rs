@@ -2,6 +2,7 @@
 //! that is not caught shows a hole in the proof.
 
 mod ending;
+mod short_lives;
 mod steps;
 mod table;
 

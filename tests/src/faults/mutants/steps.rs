@@ -13,7 +13,8 @@ use tokio::time::sleep;
 
 use super::super::clients::reads::found;
 use super::super::run::options;
-use super::super::{Run, Strike};
+use super::super::{Memory, Run, Strike};
+use super::short_lives::amid_short_lives;
 use crate::{Client, OwnServices, Role, works};
 
 /// So many commands a step sends.
@@ -68,7 +69,10 @@ pub(super) enum Step {
     AfterTheDeadline,
     /// Another tenant's commands, to aggregates of the same names and under the same ids.
     OtherTenant,
-    /// A view is paused while it writes rows, beside another one.
+    /// A view is killed between its marks and its rows, whichever of them come first, while
+    /// aggregates are left alone.
+    KilledView,
+    /// A view is paused while it writes rows, beside another one, while aggregates are left alone.
     PausedView,
     /// A worker is paused in its work while others go on; nobody's progress may go back.
     PausedWorker,
@@ -126,6 +130,10 @@ impl Step {
             Self::MongoAwayPastDeadlines => return away_past_deadlines(run, own?).await,
             Self::MongoRollsBack => rolls_back(run, own?).await,
             Self::GoesOn => drop(run.gets_on(ANSWERS).await),
+            Self::KilledView => {
+                let at = ("C11", Role::View);
+                amid_short_lives(run, async |run| run.strike(Strike::Kill, at, 30).await).await;
+            }
             Self::PausedView => paused_view(run).await,
             Self::PausedWorker => return paused_worker(run).await,
             Self::Strike(strike, at, passed) => run.strike(*strike, *at, *passed).await,
@@ -158,7 +166,8 @@ async fn paused_view(run: &mut Run) {
     let second = run.fleet.start("view", &options(&run.failpoints, None)).await;
     #[expect(clippy::expect_used, reason = "a test whose view does not start has failed")]
     let second = second.expect("a second view");
-    run.strike(Strike::Pause, ("Z4", Role::View), 30).await;
+    let at = ("Z4", Role::View);
+    amid_short_lives(run, async |run| run.strike(Strike::Pause, at, 30).await).await;
     run.gets_on(ANSWERS).await;
     assert_eq!(second.terminate().await.code(), Some(0), "it leaves in order");
 }
@@ -191,12 +200,16 @@ async fn paused_worker(run: &mut Run) -> Option<&'static str> {
     seen
 }
 
-fn operation(account: String, command: &str, request: String) -> Operation {
-    let data = if command == "deposit" { r#"{"amount":1}"# } else { "{}" };
+pub(super) fn operation((kind, id): (&str, &str), command: &str, request: String) -> Operation {
+    let data = match command {
+        "deposit" => r#"{"amount":1}"#,
+        "create" => r#"{"cleaners":["ann"],"tasks":[]}"#,
+        _ => "{}",
+    };
     Operation {
         tenant: None,
-        kind: "account".to_owned(),
-        id: account,
+        kind: kind.to_owned(),
+        id: id.to_owned(),
         request,
         command: command.to_owned(),
         data: data.to_owned(),
@@ -206,18 +219,18 @@ fn operation(account: String, command: &str, request: String) -> Operation {
 }
 
 /// Sends it once, and writes down what came back; gives the status.
-async fn send(
-    run: &Run,
+pub(super) async fn send(
+    memory: &Memory,
     api: &Client,
     operation: &Operation,
     more: &[(&str, &str)],
 ) -> Option<u16> {
-    let Operation { id, command, data, request, .. } = operation;
-    let call = run.memory.call(NUMBER, (Way::Send, 1), operation);
+    let Operation { kind, id, command, data, request, .. } = operation;
+    let call = memory.call(NUMBER, (Way::Send, 1), operation);
     let headers: Vec<_> =
         [("idempotency-key", request.as_str())].iter().chain(more).copied().collect();
-    let told = api.send_with(&format!("/v1/account/{id}/{command}"), &headers, data).await.ok();
-    run.memory.answer(call, told.as_ref());
+    let told = api.send_with(&format!("/v1/{kind}/{id}/{command}"), &headers, data).await.ok();
+    memory.answer(call, told.as_ref());
     told.map(|told| told.status)
 }
 
@@ -225,8 +238,8 @@ async fn never_asked_for(run: &mut Run) {
     let api = run.server.client();
     for number in 0..NEVER_ASKED_FOR {
         let name = format!("never-{number}");
-        let opened = operation(name.clone(), "open", name);
-        send(run, &api, &opened, &[("prefer", "respond-async")]).await;
+        let opened = operation(("account", &name), "open", name.clone());
+        send(&run.memory, &api, &opened, &[("prefer", "respond-async")]).await;
     }
 }
 
@@ -235,8 +248,8 @@ async fn asked_for_at_once(run: &mut Run) -> Option<&'static str> {
     let mut seen = None;
     for number in 0..COMMANDS {
         let name = format!("at-once-{number}");
-        let opened = operation(name.clone(), "open", name);
-        let status = send(run, &api, &opened, &[("prefer", "respond-async")]).await;
+        let opened = operation(("account", &name), "open", name.clone());
+        let status = send(&run.memory, &api, &opened, &[("prefer", "respond-async")]).await;
         let asked = Operation { command: String::new(), data: String::new(), ..opened.clone() };
         let call = run.memory.call(NUMBER, (Way::LookUp, 1), &asked);
         let path = format!("/v1/account/{}/requests/{}?wait=0", opened.id, opened.request);
@@ -252,9 +265,10 @@ async fn asked_for_at_once(run: &mut Run) -> Option<&'static str> {
 async fn same_id_elsewhere(run: &mut Run) {
     let api = run.server.client();
     for number in 0..COMMANDS {
-        let both = [0, 1, 2, 3]
-            .map(|account| operation(format!("a{account}"), "deposit", format!("same-{number}")));
-        join_all(both.iter().map(|one| send(run, &api, one, &[]))).await;
+        let both = [0, 1, 2, 3].map(|account| {
+            operation(("account", &format!("a{account}")), "deposit", format!("same-{number}"))
+        });
+        join_all(both.iter().map(|one| send(&run.memory, &api, one, &[]))).await;
     }
 }
 
@@ -265,7 +279,11 @@ fn timely(name: &str, by: SystemTime, count: u32) -> (Vec<Operation>, String) {
     let deadline = Timestamp::from_nanoseconds(nanoseconds).to_string();
     let timely = |number| Operation {
         deadline: Some(nanoseconds),
-        ..operation(format!("a{}", number % 10), "deposit", format!("{name}-{number}"))
+        ..operation(
+            ("account", &format!("a{}", number % 10)),
+            "deposit",
+            format!("{name}-{number}"),
+        )
     };
     ((0..count).map(timely).collect(), deadline)
 }
@@ -277,7 +295,7 @@ async fn away_past_deadlines(run: &mut Run, own: &OwnServices) -> Option<&'stati
     let by = SystemTime::now() + DEADLINE;
     let (timely, deadline) = timely("timely", by, COMMANDS);
     let headers = [("ordain-deadline", deadline.as_str()), ("prefer", "respond-async")];
-    let sent = join_all(timely.iter().map(|one| send(run, &api, one, &headers)));
+    let sent = join_all(timely.iter().map(|one| send(&run.memory, &api, one, &headers)));
     let killed = async {
         sleep(KILLED_AFTER).await;
         own.kill("mongodb").await;
@@ -310,7 +328,7 @@ async fn rolls_back(run: &mut Run, own: &OwnServices) {
         let by = SystemTime::now() + DEADLINE;
         let (timely, deadline) = timely(&format!("timely{attempt}"), by, COMMANDS);
         let headers = [("ordain-deadline", deadline.as_str()), ("prefer", "respond-async")];
-        let sent = join_all(timely.iter().map(|one| send(run, &api, one, &headers)));
+        let sent = join_all(timely.iter().map(|one| send(&run.memory, &api, one, &headers)));
         let cut_off = async {
             sleep(attempt * CUT_OFF_AFTER).await;
             own.signal_secondaries("-STOP");
@@ -388,9 +406,9 @@ async fn after_the_deadline(run: &mut Run) {
     let api = run.server.client();
     let (timely, deadline) = timely("timely", SystemTime::now() + DEADLINE, 8);
     let headers = [("ordain-deadline", deadline.as_str())];
-    join_all(timely.iter().map(|one| send(run, &api, one, &headers))).await;
+    join_all(timely.iter().map(|one| send(&run.memory, &api, one, &headers))).await;
     sleep(2 * DEADLINE).await;
-    join_all(timely.iter().map(|one| send(run, &api, one, &headers))).await;
+    join_all(timely.iter().map(|one| send(&run.memory, &api, one, &headers))).await;
 }
 
 /// Appends commands to the log past the APIs: as one of another fleet's tenant would, or one that
