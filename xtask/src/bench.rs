@@ -61,7 +61,7 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         default_value_t = Shape::default().partitions,
-        value_parser = clap::value_parser!(u32).range(1..=1024)
+        value_parser = clap::value_parser!(u32).range(1..=64)
     )]
     partitions: u32,
     /// Only what one process needs that keeps so many accounts: memory, and time to start.
@@ -187,7 +187,7 @@ fn all(arguments: &Arguments, results: &mut Results, place: Where) -> anyhow::Re
         Where::Fleet => FLEET,
     };
     let shape = Shape { partitions: arguments.partitions, ..Shape::default() };
-    let section = results.section(format!("{place}, {} partitions", shape.partitions));
+    let section = results.section(format!("{place}, partitions: {}", shape.partitions));
     let wanted = |case: &&Case| arguments.only.as_ref().is_none_or(|only| case.name.contains(only));
     for case in cases.iter().filter(wanted) {
         let directory = tempfile::tempdir_in(run::root().join("target"))?;

@@ -21,7 +21,7 @@ pub(super) struct Results {
 /// What was measured in one place.
 #[derive(Debug)]
 pub(super) struct Section {
-    place: String,
+    heading: String,
     /// Measured before each case.
     limits: Vec<Limits>,
     rows: Vec<Row>,
@@ -76,9 +76,9 @@ impl fmt::Display for Measured {
 
 impl Results {
     /// A new section, which is the last.
-    pub(super) fn section(&mut self, place: String) -> &mut Section {
+    pub(super) fn section(&mut self, heading: String) -> &mut Section {
         let at = self.sections.len();
-        self.sections.push(Section { place, limits: Vec::new(), rows: Vec::new() });
+        self.sections.push(Section { heading, limits: Vec::new(), rows: Vec::new() });
         &mut self.sections[at]
     }
 }
@@ -177,7 +177,7 @@ impl fmt::Display for Section {
         let limits = Limits::medians(&self.limits);
         let Limits { http_per_second, sync_ms, services } = limits;
         let count = self.limits.len();
-        writeln!(f, "## {}\n\n| raw limit, median of {count} | |\n|---|---|", self.place)?;
+        writeln!(f, "## {}\n\n| raw limit, median of {count} | |\n|---|---|", self.heading)?;
         writeln!(
             f,
             "| HTTP server that answers at once, 64 connections | {http_per_second:.0}/s |"

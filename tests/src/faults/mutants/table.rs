@@ -50,6 +50,7 @@ const NONE: Mutant = Mutant {
         Step::SameIdElsewhere,
         Step::AfterTheDeadline,
         Step::PausedView,
+        Step::KilledView,
         Step::PausedWorker,
         Step::MongoAwayPastDeadlines,
         Step::MorePartitions,
@@ -225,7 +226,7 @@ pub(super) const ALL: &[Mutant] = &[
         name: "mark-before-rows",
         breaks: "a view's mark is written before the rows",
         with: "",
-        // What is lost of a row is written again with the next event of its aggregate.
+        // Only the view of cleaners has marks beside its rows, and few rows are in hand at once.
         steps: &[Step::KilledView, Step::KilledView, Step::KilledView],
         kinds: &["row-differs", "row-missing"],
     },
